@@ -16,10 +16,8 @@ impl Item {
     pub fn distinct(wanted: Vec<Wanted>) -> Vec<Self> {
         let mut seen = HashSet::new();
         let is_new = |wanted: &Wanted| {
-            let keys = books::same_book_key(wanted);
-            let key = (keys.isbn, keys.title_author, wanted.work_id.clone());
-            // What names nothing is nobody's duplicate.
-            key == (None, None, None) || seen.insert(key)
+            // What names nothing is nobody's duplicate. Volumes may differ in brackets only.
+            books::question_key(wanted).is_none_or(|key| seen.insert(key))
         };
         wanted
             .into_iter()
@@ -85,4 +83,32 @@ impl Plan {
 #[must_use]
 pub(crate) fn wave_size(items: usize, least: usize) -> u32 {
     u32::try_from(items.div_ceil(40).max(least)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_twice_is_looked_up_once_and_volumes_are_no_repetition() {
+        let wanted = |title: &str| Wanted {
+            title: title.to_owned(),
+            author: "Ann Lind".to_owned(),
+            ..Wanted::default()
+        };
+        let titles = [
+            "Naruta (Vol. 5)",
+            "Naruta (Vol. 6)",
+            "進撃の巨人(1)",
+            "進撃の巨人(2)",
+            "The Winter Ferry",
+            "winter ferry",
+            "",
+            "",
+        ];
+        let items = Item::distinct(titles.map(wanted).to_vec());
+        let kept: Vec<&str> = items.iter().map(|item| &*item.wanted.title).collect();
+        let first = [0, 1, 2, 3, 4, 6, 7].map(|at| titles[at]);
+        assert_eq!(kept, first);
+    }
 }

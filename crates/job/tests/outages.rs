@@ -18,10 +18,11 @@ use job::effects::{
     RunRequest, Store, StoreError, Turn,
 };
 use job::{
-    Engine, Enrichment, HandOver, Item, JobId, Keyring, MadeBy, Name, NewJob, Next, Pipeline,
-    RateLimit, Root, Settings, Time,
+    Engine, Enrichment, FirstStage, HandOver, Item, JobId, Keyring, MadeBy, Name, NewJob, Next,
+    Pipeline, RateLimit, Root, Scan, Settings, Time,
 };
 use serde_json::{Value, json};
+use vision::{Vision, VisionKind};
 
 /// The treatment of a request by a provider.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +84,10 @@ struct World {
     waits: Cell<u32>,
     runs: RefCell<VecDeque<(JobId, Option<HandOver>)>>,
     started: Cell<u32>,
+    /// The vision models that were asked, and the bytes of each request.
+    looked: RefCell<Vec<(&'static str, usize)>>,
+    /// Number of books that each vision model can name in one answer.
+    can_name: Cell<[usize; 2]>,
 }
 
 const START: u64 = 1_790_000_000_000_000;
@@ -103,6 +108,8 @@ impl World {
             waits: Cell::new(0),
             runs: RefCell::default(),
             started: Cell::new(0),
+            looked: RefCell::default(),
+            can_name: Cell::default(),
         }))
     }
 
@@ -153,6 +160,48 @@ impl World {
     }
 }
 
+/// The vision models, in the order in which they are asked.
+const MODELS: [&str; 2] = ["http://first", "http://second"];
+
+/// The books on the photo that vision models are asked about.
+const ON_PHOTO: [&str; 6] = [
+    "Silent Harbour",
+    "The Winter Ferry",
+    "Fire and Bone",
+    "The Salt Road",
+    "A Quiet Orchard",
+    "Night Trains North",
+];
+
+impl World {
+    /// The answer of a vision model, which is cut when it can name fewer books than there are.
+    fn look_at_photo(&self, request: &Request) -> Option<Response> {
+        let at = (MODELS.iter()).position(|model| request.url.starts_with(model))?;
+        let mut looked = self.looked.borrow_mut();
+        looked.push((MODELS[at], request.body.len()));
+        let can_name = self.can_name.get()[at];
+        let books: Vec<Value> = (ON_PHOTO.iter().take(can_name).enumerate())
+            .map(|(n, title)| {
+                json!({"title": title, "author": "Ann Lind", "isbn": "", "confidence": 0.9,
+                    "box": [0, n * 100, 1_000, n * 100 + 90]})
+            })
+            .collect();
+        let is_cut = can_name < ON_PHOTO.len();
+        let content = json!({"books": books}).to_string();
+        let body = match at {
+            0 => json!({"choices": [{"message": {"content": content},
+                "finish_reason": if is_cut { "length" } else { "stop" }}]}),
+            _ => json!({"candidates": [{"content": {"parts": [{"text": content}]},
+                "finishReason": if is_cut { "MAX_TOKENS" } else { "STOP" }}]}),
+        };
+        Some(Response {
+            status: 200,
+            headers: Vec::new(),
+            body: body.to_string().into_bytes(),
+        })
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Process(&'static World);
 
@@ -198,6 +247,9 @@ impl Store for Process {
 impl Http for Process {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let world = self.0;
+        if let Some(response) = world.look_at_photo(&request) {
+            return Ok(response);
+        }
         let is_admitted = (world.bucket.borrow_mut().as_mut())
             .is_none_or(|bucket| bucket.admits(world.seconds()));
         world
@@ -945,6 +997,90 @@ fn a_remembered_library_is_heard_of_at_once_however_slow_its_provider_is() {
     let heard = heard.get().unwrap();
     println!("heard of after {heard:?}");
     assert!(heard < Duration::from_millis(60), "{heard:?}");
+}
+
+/// Looks at a photo with two models that can name so many books in one answer; the root behind it,
+/// and which models were asked how many bytes.
+fn scan(can_name: [usize; 2]) -> (Root, Vec<(&'static str, usize)>) {
+    let world = World::new(|_, _| Treat::Answer);
+    world.can_name.set(can_name);
+    let process: &'static Process = Box::leak(Box::new(Process(world)));
+    let settings: &'static Settings = Box::leak(Box::new(Settings::local()));
+    let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
+    let [first, second] = MODELS.map(str::to_owned);
+    let models = vec![
+        Vision::OpenAi {
+            base_url: first,
+            api_key: None,
+            model: "qwen3-vl".to_owned(),
+            reasoning_effort: None,
+        },
+        Vision::Gemini {
+            base_url: second,
+            api_key: "a-key".to_owned(),
+            model: "gemini-3.5-flash-lite".to_owned(),
+        },
+    ];
+    let worker: &'static FirstStage = Box::leak(Box::new(FirstStage {
+        scan: Scan {
+            models,
+            reads_spines: false,
+            preferred: VisionKind::OpenAi,
+            timeout: Duration::from_secs(30),
+            confidence_threshold: 0.6,
+        },
+    }));
+    let engine = Engine::new(process, settings, keyring);
+    let new = NewJob {
+        pipeline: Pipeline::AiScan,
+        made_by: MadeBy::BatchScan,
+        ..new_job(world)
+    };
+    let id = new.name.id().clone();
+    let create = async move {
+        let mut receiver = engine.receive(new).await.unwrap();
+        receiver.file("shelf.jpg").await.unwrap();
+        receiver.write(PHOTO).await.unwrap();
+        let created = receiver.accept(String::new()).await.unwrap();
+        engine.run_created(created, None, worker).await;
+    };
+    world.run(&mut vec![create.boxed_local()]);
+    let root = serde_json::from_slice(&world.store.borrow()[&job::keys::root(&id)]).unwrap();
+    let looked = world.looked.borrow().clone();
+    (root, looked)
+}
+
+const PHOTO: &[u8] = include_bytes!("../../../tests/data/bookshelf-13.jpg");
+
+#[test]
+fn an_answer_that_is_cut_is_asked_for_in_halves_and_then_of_the_next_model() {
+    let asked = |looked: &[(&'static str, usize)]| -> Vec<&str> {
+        looked.iter().map(|(model, _)| *model).collect()
+    };
+    let [first, second] = MODELS;
+    // The first model cannot name them all, not even on a half of the photo; the second can.
+    let (root, looked) = scan([2, 6]);
+    assert_eq!(asked(&looked), [first, first, first, second]);
+    let (whole, halves) = (looked[0].1, &looked[1..3]);
+    assert!(
+        halves.iter().all(|half| half.1 < whole / 4 * 3),
+        "{looked:?}"
+    );
+    let photo = &root.photos[0];
+    assert_eq!((photo.found, photo.is_cut), (6, false));
+    // Nobody can: what was named counts, and it is said that there is more.
+    let (root, looked) = scan([2, 3]);
+    assert_eq!(
+        asked(&looked),
+        [first, first, first, second, second, second]
+    );
+    let photo = &root.photos[0];
+    assert_eq!((photo.found, photo.is_cut), (3, true));
+    // One that names them all is asked once, and nobody else.
+    let (root, looked) = scan([6, 6]);
+    assert_eq!(asked(&looked), [first]);
+    let photo = &root.photos[0];
+    assert_eq!((photo.found, photo.is_cut), (6, false));
 }
 
 #[test]
