@@ -29,6 +29,7 @@ mod series;
 mod tally;
 mod text;
 mod title;
+mod word_list;
 
 pub use book::{
     Author, Edition, Format, Imported, Match, MatchedBy, Provider, ReadingStatus, Record, Series,

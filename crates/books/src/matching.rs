@@ -5,9 +5,9 @@ use std::ops::Deref;
 
 use crate::entities::unescape;
 use crate::name::{Person, is_nobody, pen_names, same_person, split_names};
-use crate::other_book::is_in;
 use crate::text::words;
 use crate::title::{Agreement, Title, is_other_book};
+use crate::word_list::is_in;
 use crate::{Edition, Isbn, Match, MatchedBy, Record, Wanted};
 
 /// The keys of a library's row: two rows with one equal key are the same book.

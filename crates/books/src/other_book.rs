@@ -3,154 +3,179 @@
 
 use crate::numeral::number;
 use crate::series::is_label;
+use crate::word_list::{Words, is_in};
 
 /// Words that name only the kind of book.
-const KINDS: &str = "novel novels novella stories essays poems memoir memoirs thriller mystery play \
+static KINDS: Words = Words::new(
+    "novel novels novella stories essays poems memoir memoirs thriller mystery play \
     romance story roman romane krimi kriminalroman erzahlung erzahlungen geschichten gedichte novelle \
     novellen psychothriller nouvelle nouvelles recit recits conte contes poemes essais polar novela \
     novelas cuento cuentos relatos poemas ensayos romanzo romanzi racconti racconto saggi poesie romances \
     contos ensaios verhaal verhalen gedichten noveller digte dikt fortellinger berattelser powiesc powiesci \
     opowiadania wiersze povidky basne regeny novellak romaani novelleja роман романы повесть повести рассказы \
-    рассказ стихи 小説 小说 소설";
+    рассказ стихи 小説 小说 소설",
+);
 
 /// Words beside that of a kind.
-const OF_KINDS: &str = "short other and historical historischer historique historico historica psychological \
-    policier policiaca policiaco criminal noir negra giallo kurze cortos brevi";
+static OF_KINDS: Words = Words::new(
+    "short other and historical historischer historique historico historica psychological \
+    policier policiaca policiaco criminal noir negra giallo kurze cortos brevi",
+);
 
-const ARTICLES: &str =
-    "a an the ein eine der die das un une le la les una uno el il um uma een het en ett et";
+static ARTICLES: Words = Words::new(
+    "a an the ein eine der die das un une le la les una uno el il um uma een het en ett et",
+);
 
 /// Indefinite articles.
-const ONE: &str = "a an ein eine un une una uno um uma een en ett";
+static ONE: Words = Words::new("a an ein eine un une una uno um uma een en ett");
 
 /// Words for a book that holds several.
-const SETS: &str = "boxed boxset bundle collection omnibus set trilogy bestsellers quartet tetralogy \
+static SETS: Words = Words::new(
+    "boxed boxset bundle collection omnibus set trilogy bestsellers quartet tetralogy \
     volumes duology trilogie trilogia tetralogie schuber sammelband doppelband gesamtausgabe gesamtwerk coffret \
-    integrale lintegrale cofanetto estuche";
+    integrale lintegrale cofanetto estuche",
+);
 
 /// Those of them that a subtitle may be about: "A Collection of Essays", "How a Set of Ideas ...".
-const VAGUE_SETS: &str = "collection set volumes";
+static VAGUE_SETS: Words = Words::new("collection set volumes");
 
 /// Words before [`WORKS`] that make a book one of several works.
-const ALL_OF: &str = "complete entire whole komplette collected selected best gesammelte samtliche \
-    ausgewahlte completes choisies completas escogidas tutte tutti wszystkie";
+static ALL_OF: Words = Words::new(
+    "complete entire whole komplette collected selected best gesammelte samtliche \
+    ausgewahlte completes choisies completas escogidas tutte tutti wszystkie",
+);
 
 /// Nouns for the works of an author, in the plural.
-const WORKS: &str = "series saga serie reihe works novels fictions novellas books adventures werke romane oeuvres \
-    romans obras novelas opere romanzi dziela";
+static WORKS: Words = Words::new(
+    "series saga serie reihe works novels fictions novellas books adventures werke romane oeuvres \
+    romans obras novelas opere romanzi dziela",
+);
 
 /// Those of them that make a volume together.
-const SHORT_WORKS: &str = "stories tales plays poems essays writings letters erzahlungen gedichte dramen nouvelles \
-    cuentos racconti";
+static SHORT_WORKS: Words = Words::new(
+    "stories tales plays poems essays writings letters erzahlungen gedichte dramen nouvelles \
+    cuentos racconti",
+);
 
 /// Words that make another book of the same title: made from it, or to go with it.
-const MADE_FROM_IT: &str = "abridged activity adaptation adapted calendar coloring colouring condensed graphic \
+static MADE_FROM_IT: Words = Words::new(
+    "abridged activity adaptation adapted calendar coloring colouring condensed graphic \
     malbuch manga notizbuch planner screenplay arbeitsbuch bd comic comics horspiel postcards posters prints dramatized dramatised \
     dramatization dramatisation retold simplified slipcase sticker storybook storyboard shooting drehbuch scenario \
     guion sceneggiatura graphique grafica grafico quadrinhos fumetto fumetti stripboek stripverhaal serieroman \
-    serietidning tegneserie komiks kepregeny комикс комиксы манга графическии 漫画 만화";
+    serietidning tegneserie komiks kepregeny комикс комиксы манга графическии 漫画 만화",
+);
 
 /// Beginnings of further ones.
-const MADE_FROM_IT_STEMS: &str = "abrege abreviad ridott resumid gekurzt verkort forkort skrocon zkracen сокращ adapta \
-    komiksov bearbeit novelizat novelisat retell";
+static MADE_FROM_IT_STEMS: Words = Words::new(
+    "abrege abreviad ridott resumid gekurzt verkort forkort skrocon zkracen сокращ adapta \
+    komiksov bearbeit novelizat novelisat retell",
+);
 
 /// Words for a text about a book: of the same title, unless they have an object of their own.
-const ABOUT_IT: &str = "analysis commentary criticism critical discussion guide interpretations quiz summary trivia \
-    workbook companion conversation cookbook diary journal notebook takeaways guia guida fiche analyse";
+static ABOUT_IT: Words = Words::new(
+    "analysis commentary criticism critical discussion guide interpretations quiz summary trivia \
+    workbook companion conversation cookbook diary journal notebook takeaways guia guida fiche analyse",
+);
 
 /// Words for a part of a book, or a text about it that has no other object.
-const NOT_THE_TEXT: &str = "auszug cliffsnotes excerpt extrait instaread lekturehilfe lekturschlussel leseprobe \
+static NOT_THE_TEXT: Words = Words::new(
+    "auszug cliffsnotes excerpt extrait instaread lekturehilfe lekturschlussel leseprobe \
     litplan peek preview resumen riassunto sample sampler sparknotes streszczenie supersummary teaser worksheets \
     zusammenfassung erlauterungen lernhilfe samenvatting sammanfattning opracowanie opracowaniem resumo \
     interpretation textanalyse lehrerhandbuch unterrichtsmaterialien unterrichtsmaterial schulausgabe содержание \
-    пересказ";
+    пересказ",
+);
 
 /// Words for a part of a book.
-const PARTS: &str = "auszug excerpt extrait leseprobe peek preview sample sampler teaser";
+static PARTS: Words =
+    Words::new("auszug excerpt extrait leseprobe peek preview sample sampler teaser");
 
 /// Words before those of [`ABOUT_IT`] that leave them no other object than the book.
-const FOR_LEARNERS: &str = "study students student teachers teacher teaching readers reader reading discussion \
-    literature club course revision lesson novel book unit official lecture lectura lettura leitura key critical";
+static FOR_LEARNERS: Words = Words::new(
+    "study students student teachers teacher teaching readers reader reading discussion \
+    literature club course revision lesson novel book unit official lecture lectura lettura leitura key critical",
+);
 
 /// Words after those of [`ABOUT_IT`] that say so.
-const OF_READING: &str = "lecture lectura lettura leitura";
+static OF_READING: Words = Words::new("lecture lectura lettura leitura");
 
 /// Whole subtitles of books that go with nothing: after an article.
-const OWN: &str = "diary journal cookbook memoir notebook conversation workbook";
+static OWN: Words = Words::new("diary journal cookbook memoir notebook conversation workbook");
 
 /// Words before "guide" that make a book of its own.
-const GUIDES: &str = "field travel survival practical pocket beginners";
+static GUIDES: Words = Words::new("field travel survival practical pocket beginners");
 
 /// Words between a noun and its object.
-const BEFORE_OBJECT: &str = "of to for from on in with about de du des del della di da do dos zum zur fur von uber pour \
-    para per sur sobre su alla van voor over till om av eines einer";
+static BEFORE_OBJECT: Words = Words::new(
+    "of to for from on in with about de du des del della di da do dos zum zur fur von uber pour \
+    para per sur sobre su alla van voor over till om av eines einer",
+);
 
 /// Nouns for what a book is made from or into, at the end of a subtitle.
-const ITS_FORMS: &str = "film movie show series musical game book novel buch buchs romans livre libro filme pelicula \
-    oeuvre loeuvre";
+static ITS_FORMS: Words = Words::new(
+    "film movie show series musical game book novel buch buchs romans livre libro filme pelicula \
+    oeuvre loeuvre",
+);
+
+/// Nouns whose object is no other than the books of a series.
+static OF_SERIES: Words = Words::new("series saga trilogy serie reihe volumes");
 
 /// First words of subtitles that tell what is in a book.
-const HEADS: &str = "journal diary tagebuch memoir memoirs memoiren biography biographie biografie biografia history \
+static HEADS: Words = Words::new(
+    "journal diary tagebuch memoir memoirs memoiren biography biographie biografie biografia history \
     histoire historia storia geschichte guide handbuch handbook manual essays notes letters briefe lettres cartas \
     life leben vie vida vita guia przewodnik gids reflections lessons stories \
-    story science psychology philosophy language";
+    story science psychology philosophy language",
+);
 
 /// Words of subtitles that tell what is in a book, rather than name another one.
-const TELLING: &str = "a an how why what when who from to in on my our your his her their for with without about ein eine wie warum \
+static TELLING: Words = Words::new(
+    "a an how why what when who from to in on my our your his her their for with without about ein eine wie warum \
     aus mein meine uber eines un une comment pourquoi pour dans una uno como por para en sobre come perche per su mi um \
-    uma een hoe waarom voor mijn jak dla dlaczego как почему о для";
-
-/// Whether a word is one of a list with blanks between them.
-pub(crate) fn is_in(list: &str, word: &str) -> bool {
-    list.split(' ').any(|known| known == word)
-}
-
-fn is_any(list: &str, words: &[String]) -> bool {
-    words.iter().any(|word| is_in(list, word))
-}
+    uma een hoe waarom voor mijn jak dla dlaczego как почему о для",
+);
 
 /// Whether a word that one title has and the other has not makes another book of it: a guide to it,
 /// or a set.
 pub(crate) fn names_other_book(word: &str) -> bool {
-    [MADE_FROM_IT, ABOUT_IT, NOT_THE_TEXT, SETS]
+    [&MADE_FROM_IT, &ABOUT_IT, &NOT_THE_TEXT, &SETS]
         .iter()
-        .any(|list| is_in(list, word))
+        .any(|list| list.has(word))
 }
 
 /// Whether words only say what kind of book it is: "a novel", "Roman", "short stories".
 pub(crate) fn is_kind(words: &[String]) -> bool {
     const MOST: usize = 4;
     let words = match words {
-        [article, rest @ ..] if is_in(ARTICLES, article) => rest,
+        [article, rest @ ..] if ARTICLES.has(article) => rest,
         all => all,
     };
     words.len() <= MOST
-        && is_any(KINDS, words)
-        && (words.iter()).all(|word| is_in(KINDS, word) || is_in(OF_KINDS, word))
+        && KINDS.has_any(words)
+        && (words.iter()).all(|word| KINDS.has(word) || OF_KINDS.has(word))
 }
 
 /// Whether words name a book that holds several, and not only what is in it.
 pub(crate) fn names_set(words: &[String]) -> bool {
     words.iter().enumerate().any(|(at, word)| {
-        is_in(SETS, word) && !(is_in(VAGUE_SETS, word) && has_object(&words[at + 1..], &[]))
+        SETS.has(word) && !(VAGUE_SETS.has(word) && has_object(&words[at + 1..], &[]))
     })
 }
 
 /// Whether words are those of several works of one author: "The Complete Novels", "Three Plays", "3
 /// in 1".
 pub(crate) fn is_collection(words: &[String]) -> bool {
-    holds_works(words, &|word| {
-        is_in(WORKS, word) || is_in(SHORT_WORKS, word)
-    })
+    holds_works(words, &|word| WORKS.has(word) || SHORT_WORKS.has(word))
 }
 
 fn holds_works(words: &[String], is_work: &dyn Fn(&str) -> bool) -> bool {
     const NEAR: usize = 3;
     let all_of = words.iter().enumerate().any(|(at, word)| {
         let mut after = words.iter().skip(at + 1).take(NEAR);
-        is_in(ALL_OF, word) && after.any(|word| is_work(word))
+        ALL_OF.has(word) && after.any(|word| is_work(word))
             // "trilogia completa", "obras completas"
-            || is_work(word) && words.get(at + 1).is_some_and(|word| is_in(ALL_OF, word))
+            || is_work(word) && words.get(at + 1).is_some_and(|word| ALL_OF.has(word))
     });
     // "7 Books of Wisdom" is one.
     let is_counted = |(at, pair): (usize, &[String])| {
@@ -173,21 +198,21 @@ fn has_object(after: &[String], title: &[String]) -> bool {
         return false;
     };
     let is_title = || !title.is_empty() && title.iter().all(|word| object.contains(word));
-    is_in(BEFORE_OBJECT, preposition)
+    BEFORE_OBJECT.has(preposition)
         && !object.is_empty()
         && !is_title()
         && !is_of_its_form(object)
-        && !is_any("series saga trilogy serie reihe volumes", object)
+        && !OF_SERIES.has_any(object)
 }
 
 /// Whether words end with "the film", "the novel": what a book is made into, or is.
 fn is_of_its_form(words: &[String]) -> bool {
     match words {
         [.., article, form] => {
-            (is_in(ARTICLES, article) || is_in("zum du del des della do this", article))
-                && is_in(ITS_FORMS, form)
+            (ARTICLES.has(article) || is_in("zum du del des della do this", article))
+                && ITS_FORMS.has(form)
         }
-        [only] => is_in(ITS_FORMS, only),
+        [only] => ITS_FORMS.has(only),
         [] => false,
     }
 }
@@ -195,33 +220,33 @@ fn is_of_its_form(words: &[String]) -> bool {
 /// Whether words of a subtitle, or in brackets, are those of a set or of a part of the book.
 pub(crate) fn is_of_set(words: &[String]) -> bool {
     names_set(words)
-        || holds_works(words, &|word| is_in(WORKS, word))
+        || holds_works(words, &|word| WORKS.has(word))
         || has_mark(words)
-        || is_any(PARTS, words)
+        || PARTS.has_any(words)
 }
 
 /// Whether one word of a subtitle makes it a text about the book of this title.
 fn is_about_it(words: &[String], at: usize, title: &[String]) -> bool {
     let (before, after) = (&words[..at], &words[at + 1..]);
     let word = words[at].as_str();
-    let is_for_learners = before.last().is_some_and(|word| is_in(FOR_LEARNERS, word));
+    let is_for_learners = before.last().is_some_and(|word| FOR_LEARNERS.has(word));
     let is_own = match before {
-        [article] => is_in(ONE, article) && is_in(OWN, word),
-        [article, what] => word == "guide" && is_in(ONE, article) && is_in(GUIDES, what),
+        [article] => ONE.has(article) && OWN.has(word),
+        [article, what] => word == "guide" && ONE.has(article) && GUIDES.has(what),
         _ => false,
     };
     match word {
         // "A Critical History of Trade", "Critical Writings"
-        "critical" => after.first().is_some_and(|word| {
-            is_in(ABOUT_IT, word) || is_in("essays study studies insights", word)
-        }),
+        "critical" => after
+            .first()
+            .is_some_and(|word| ABOUT_IT.has(word) || is_in("essays study studies insights", word)),
         "guia" | "guida" | "fiche" | "analyse" => {
-            is_any(OF_READING, after)
+            OF_READING.has_any(after)
                 || word == "fiche"
                 || word == "analyse" && is_of_its_form(after)
         }
         _ if is_for_learners => true,
-        "guide" if is_any(OF_READING, after) => true,
+        "guide" if OF_READING.has_any(after) => true,
         "guide"
             if after
                 .first()
@@ -234,8 +259,7 @@ fn is_about_it(words: &[String], at: usize, title: &[String]) -> bool {
 }
 
 fn is_made_from_it(word: &str) -> bool {
-    let mut stems = MADE_FROM_IT_STEMS.split(' ');
-    is_in(MADE_FROM_IT, word) || stems.any(|stem| word.starts_with(stem))
+    MADE_FROM_IT.has(word) || MADE_FROM_IT_STEMS.begin(word)
 }
 
 /// Whether words name what was made from a book: "The Graphic Novel".
@@ -248,12 +272,12 @@ pub(crate) fn is_adaptation(words: &[String]) -> bool {
 pub(crate) fn makes_other_book(words: &[String], title: &[String]) -> bool {
     let is_other = |(at, word): (usize, &String)| {
         is_made_from_it(word)
-            || is_in(NOT_THE_TEXT, word)
-            || is_in(ABOUT_IT, word) && is_about_it(words, at, title)
+            || NOT_THE_TEXT.has(word)
+            || ABOUT_IT.has(word) && is_about_it(words, at, title)
     };
     if words.iter().enumerate().any(is_other)
         || names_set(words)
-        || holds_works(words, &|word| is_in(WORKS, word))
+        || holds_works(words, &|word| WORKS.has(word))
         || words.len() > 1 && is_of_its_form(words) && !is_kind(words)
     {
         return true;
@@ -318,11 +342,11 @@ fn is_for_others(words: &[String], title: &[String]) -> bool {
 /// that was made from it: they are few, and do not tell what is in a book.
 pub(crate) fn may_be_sibling(words: &[String]) -> bool {
     const FEW: usize = 4;
-    let head = words.iter().find(|word| !is_in(ARTICLES, word));
+    let head = words.iter().find(|word| !ARTICLES.has(word));
     (1..=FEW).contains(&words.len())
         && !is_kind(words)
         // "7 Habits"
         && number(&words[0]).is_none()
-        && !is_any(TELLING, words)
-        && !head.is_some_and(|head| is_in(HEADS, head))
+        && !TELLING.has_any(words)
+        && !head.is_some_and(|head| HEADS.has(head))
 }

@@ -329,14 +329,6 @@ impl Doc {
             .filter_map(|name| non_empty(name, MAX_NAME))
             .take(MAX_ALIASES)
             .collect();
-        let record = |edition| Record {
-            provider: Provider::OpenLibrary,
-            work: work.clone(),
-            edition,
-            authors: authors.clone(),
-            aliases: aliases.clone(),
-            matched: None,
-        };
         let told: Vec<Edition> = (self.editions.iter())
             .flat_map(|editions| &editions.docs)
             .map(|edition| edition.edition(wanted))
@@ -357,11 +349,29 @@ impl Doc {
             subtitle: work.subtitle.clone(),
             ..Edition::default()
         };
-        let mut records: Vec<Record> = told.into_iter().map(record).collect();
-        records.extend(untold.into_iter().map(bare).map(record));
-        if records.is_empty() && wanted.is_empty() {
-            records.push(record(Edition::default()));
+        let mut editions = told;
+        editions.extend(untold.into_iter().map(bare));
+        if editions.is_empty() && wanted.is_empty() {
+            editions.push(Edition::default());
         }
+        let Some(last) = editions.pop() else {
+            return Vec::new();
+        };
+        // Most works come with one edition.
+        let record = Record {
+            provider: Provider::OpenLibrary,
+            work,
+            edition: last,
+            authors,
+            aliases,
+            matched: None,
+        };
+        let with = |edition| Record {
+            edition,
+            ..record.clone()
+        };
+        let mut records: Vec<Record> = editions.into_iter().map(with).collect();
+        records.push(record);
         records
     }
 

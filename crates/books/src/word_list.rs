@@ -1,0 +1,110 @@
+//! Lists of words that titles are compared with, word by word: most words are in none of them.
+
+/// Whether a word is one of a list with blanks between them.
+pub(crate) fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
+
+/// A list of words, with what tells most other words from all of them without reading it.
+pub(crate) struct Words {
+    list: &'static str,
+    /// A bit for the [`place`] of each word.
+    places: [u64; 4],
+    /// A bit for the first byte of each word.
+    first_bytes: [u64; 4],
+}
+
+/// A number below 256 that words seldom share.
+const fn place(word: &[u8], from: usize, to: usize) -> u8 {
+    let (first, last) = (word[from], word[to - 1]);
+    let middle = word[from + (to - from) / 2];
+    let length = (to - from) as u8;
+    (first.wrapping_mul(7))
+        .wrapping_add(middle.wrapping_mul(29))
+        .wrapping_add(last.wrapping_mul(101))
+        .wrapping_add(length.wrapping_mul(53))
+}
+
+const fn is_set(bits: &[u64; 4], at: u8) -> bool {
+    bits[at as usize / 64] >> (at % 64) & 1 == 1
+}
+
+impl Words {
+    /// The words of a text with one blank between them.
+    pub(crate) const fn new(list: &'static str) -> Self {
+        let (mut places, mut first_bytes) = ([0; 4], [0; 4]);
+        let bytes = list.as_bytes();
+        let (mut from, mut to) = (0, 0);
+        while to <= bytes.len() {
+            if to == bytes.len() || bytes[to] == b' ' {
+                assert!(to > from, "one blank is between words");
+                let (at, first) = (place(bytes, from, to), bytes[from]);
+                places[at as usize / 64] |= 1 << (at % 64);
+                first_bytes[first as usize / 64] |= 1 << (first % 64);
+                from = to + 1;
+            }
+            to += 1;
+        }
+        Self {
+            list,
+            places,
+            first_bytes,
+        }
+    }
+
+    /// Whether a word is one of them.
+    pub(crate) fn has(&self, word: &str) -> bool {
+        if word.is_empty() || !is_set(&self.places, place(word.as_bytes(), 0, word.len())) {
+            return false;
+        }
+        #[cfg(test)]
+        crate::tally::count("lists of words");
+        is_in(self.list, word)
+    }
+
+    /// Whether any of these words is one of them.
+    pub(crate) fn has_any(&self, words: &[String]) -> bool {
+        words.iter().any(|word| self.has(word))
+    }
+
+    /// Whether a word begins with one of them.
+    pub(crate) fn begin(&self, word: &str) -> bool {
+        let may_begin = |first: &u8| is_set(&self.first_bytes, *first);
+        if !word.as_bytes().first().is_some_and(may_begin) {
+            return false;
+        }
+        #[cfg(test)]
+        crate::tally::count("lists of words");
+        self.list.split(' ').any(|stem| word.starts_with(stem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::counted;
+
+    static SOME: Words = Words::new("boxed set trilogy комикс 漫画 a");
+
+    #[test]
+    fn a_list_has_its_words_and_no_others() {
+        for word in SOME.list.split(' ') {
+            assert!(SOME.has(word) && SOME.begin(word), "{word}");
+        }
+        for word in ["", "box", "sets", "trilogie", "комиксы", "漫", " "] {
+            assert!(!SOME.has(word), "{word}");
+        }
+        assert!(SOME.begin("trilogyfoo") && SOME.begin("комиксов"));
+        assert!(!SOME.begin("") && !SOME.begin("bo") && !SOME.begin("xboxed"));
+        assert!(SOME.has_any(&["no".to_owned(), "set".to_owned()]));
+    }
+
+    #[test]
+    fn a_list_is_not_read_for_most_other_words() {
+        let title = "the silent harbour and other winter ferries of northern fjords before dawn";
+        let before = counted("lists of words");
+        let words = title.split(' ');
+        assert_eq!(words.filter(|word| SOME.has(word)).count(), 0);
+        assert!(counted("lists of words") - before <= 1);
+    }
+}
