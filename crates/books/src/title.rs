@@ -197,7 +197,8 @@ const FORM: [&str; 19] = [
 /// Whether words of a title name only which edition of the book it is: "25th Anniversary Edition".
 pub(crate) fn names_edition(words: &[String]) -> bool {
     const MOST: usize = 6;
-    let is_edition = |word: &String| EDITION.iter().any(|ending| word.ends_with(ending));
+    let is_edition =
+        |word: &String| word == "version" || EDITION.iter().any(|ending| word.ends_with(ending));
     let ends = [words.first(), words.last()];
     (1..=MOST).contains(&words.len())
         && !makes_other_book(words, &[])
@@ -280,8 +281,9 @@ pub(crate) struct Title {
     is_part: bool,
     /// Whether several titles are listed.
     lists_titles: bool,
-    /// Whether the subtitle is another name of the book: "or, The Modern Prometheus".
-    has_other_name: bool,
+    /// Whether the subtitle is no other book's name: another name of this one, as in "or, The
+    /// Modern Prometheus", or a list, as in "Spirit, Art, Sensuality".
+    has_telling_subtitle: bool,
     /// The series of a book with a title of its own, and its place there.
     series: Vec<(Vec<String>, Option<Place>)>,
 }
@@ -380,7 +382,11 @@ impl Title {
         let other_name = ["or, ", "or ", "oder "]
             .iter()
             .find_map(|or| rest.strip_prefix(or));
-        let has_other_name = follows_or || other_name.is_some();
+        let is_list_of_topics = |text: &str| text.matches(", ").count() > 1;
+        let has_telling_subtitle = follows_or
+            || other_name.is_some()
+            || is_list_of_topics(rest)
+            || subtitle.is_some_and(is_list_of_topics);
         let own_subtitle = other_name.unwrap_or(rest);
         let mut all_subtitles = comparable(&without_editions(own_subtitle, &mut edition));
         if let Some(subtitle) = subtitle {
@@ -425,7 +431,7 @@ impl Title {
             is_volume_aside,
             is_part,
             lists_titles,
-            has_other_name,
+            has_telling_subtitle,
             series,
         }
     }
@@ -547,13 +553,16 @@ impl Title {
     /// The words of the one title that are only before the other, in a title that leads with its
     /// series: "Mistborn: The Final Empire" and "The Final Empire".
     fn leads_with_series(&self, other: &Self) -> Option<Agreement> {
+        // Most titles have none.
+        if self.subtitle.is_empty() {
+            return None;
+        }
         // One word is enough behind a series that is known, or that has the place in it.
         let is_numbered = (self.main.last()).is_some_and(|word| word.parse::<u32>().is_ok());
         let enough = match is_numbered && self.main.len() > 1 || other.is_in_series(&self.main) {
             true => 1,
             false => 2,
         };
-        // Most titles have none.
         if self.subtitle.len() < enough {
             return None;
         }
@@ -653,7 +662,7 @@ impl Title {
         let left_out = long[short.len()..].iter();
         let left_out: Vec<String> = left_out.map(|word| (*word).to_owned()).collect();
         // "Naruto, Vol. 3" and "Naruto, Vol. 3: Dreams" are no siblings, nor is what follows "or".
-        let is_settled = self.is_volume_like(other) || longer.has_other_name;
+        let is_settled = self.is_volume_like(other) || longer.has_telling_subtitle;
         let is_open = std::ptr::eq(longer, other) && !is_settled;
         (!makes_other_book(&left_out, &self.main)).then(|| Agreement {
             is_doubtful: is_open && (may_be_sibling(&left_out) || self.is_of_series(&other.main)),
@@ -677,8 +686,11 @@ impl Title {
 
     /// Whether the title says that it belongs to a series of this name.
     fn is_in_series(&self, name: &[String]) -> bool {
-        let name = without_series_word(name);
-        self.series.iter().any(|(known, _)| *known == name)
+        // Most titles are known to be of none.
+        !self.series.is_empty() && {
+            let name = without_series_word(name);
+            self.series.iter().any(|(known, _)| *known == name)
+        }
     }
 
     /// Whether this is another book of the series that the wanted title begins with: "Batman: The

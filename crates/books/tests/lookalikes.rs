@@ -1240,6 +1240,46 @@ fn what_was_made_from_a_book_is_not_the_book() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Subtitles of the record alone that no sibling has for its name.
+const SUBTITLES: &[Case] = &[
+    case(
+        "Taking the Waters",
+        "Alev Lytle Croutier",
+        &[(
+            "Taking the Waters: Spirit, Art, Sensuality",
+            "Alev Lytle Croutier",
+        )],
+        Here(0),
+    ),
+    case(
+        "The Holy Bible",
+        "Robert Carroll",
+        &[("The Holy Bible: King James Version", "Robert Carroll")],
+        Here(0),
+    ),
+    case(
+        "Frankenstein",
+        "Mary Shelley",
+        &[("Frankenstein: or, The Modern Prometheus", "Mary Shelley")],
+        Here(0),
+    ),
+    case(
+        "Founding Brothers",
+        "Joseph J. Ellis",
+        &[(
+            "Founding Brothers: The Revolutionary Generation",
+            "Joseph J. Ellis",
+        )],
+        Doubtful,
+    ),
+];
+
+#[test]
+fn a_subtitle_that_is_no_name_needs_no_look() {
+    let wrong = wrong_of(SUBTITLES);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 const RIORDAN: &str = "Rick Riordan";
 const SANDERSON: &str = "Brandon Sanderson";
 
