@@ -99,8 +99,9 @@ pub struct Watcher<'a, E> {
     began: Duration,
     /// Time at which the read of the current state began: the state may be as old.
     looked: Duration,
-    /// Monotonic time since which the segment of the next book could not be read.
-    unreadable_since: Option<Duration>,
+    /// Sequence number of the root whose segment with the next book cannot be read, and the
+    /// monotonic time since which.
+    unreadable: Option<(u64, Duration)>,
     /// Time at which this watcher last revived or repaired the job.
     revived: Option<Duration>,
 }
@@ -131,7 +132,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             pacer: PollPacer::new(self.settings, now, silence),
             began: now,
             looked: now,
-            unreadable_since: None,
+            unreadable: None,
             revived: None,
         }
     }
@@ -226,11 +227,12 @@ impl<'a, E: Effects> Watcher<'a, E> {
                     effects, settings, ..
                 } = self.engine;
                 let now = effects.monotonic();
-                let is_lost = (self.unreadable_since)
-                    .is_some_and(|since| now >= since + settings.write_delay * 2);
+                let is_lost = self.unreadable.is_some_and(|(seq, since)| {
+                    seq == root.seq && now >= since + settings.write_delay * 2
+                });
                 match self.reader.item(effects, root, index).await {
                     Ok(item) => {
-                        self.unreadable_since = None;
+                        self.unreadable = None;
                         Some(Box::new(item?.clone()))
                     }
                     // It is lost, which may be why the job failed: no book follows.
@@ -243,7 +245,10 @@ impl<'a, E: Effects> Watcher<'a, E> {
                     // It was merged into another one since the look, or the store does not show it
                     // yet.
                     Err(Stop::Damaged(_)) => {
-                        self.unreadable_since.get_or_insert(now);
+                        // What another root names is another value.
+                        if self.unreadable.is_none_or(|(seq, _)| seq != root.seq) {
+                            self.unreadable = Some((root.seq, now));
+                        }
                         return None;
                     }
                     Err(_) => return None,
