@@ -275,7 +275,7 @@ impl Candidates {
     pub(crate) fn by_title(&self, sought: &Sought) -> Option<Record> {
         let title = sought.title();
         let is_anonymous = sought.is_anonymous();
-        let mut agreeing: Vec<(Agreement, &Candidate)> = self
+        let agreeing: Vec<(Agreement, &Candidate)> = self
             .iter()
             .filter_map(|candidate| Some((agreement(title, candidate.titles())?, candidate)))
             .filter(|(_, candidate)| is_anonymous || sought.is_by_author_of(candidate))
@@ -283,16 +283,15 @@ impl Candidates {
         let is_wanted_edition = |record: &Record| {
             (sought.isbn).is_some_and(|isbn| record.edition.isbns.contains(&isbn))
         };
-        // Stable: what the provider thought best stays first among equals.
-        agreeing.sort_by_key(|(agreement, Candidate { record, .. })| {
+        // Among equals the first, which the provider thought best.
+        let first = agreeing.iter().min_by_key(|(agreement, candidate)| {
             (
                 !agreement.is_exact(),
                 agreement.is_doubtful,
                 agreement.is_volume_open,
-                !is_wanted_edition(record),
+                !is_wanted_edition(&candidate.record),
             )
-        });
-        let first = agreeing.first()?;
+        })?;
         // A cover is a matter of editions, not of works.
         let is_no_worse = |other: &&(Agreement, &Candidate)| {
             let (record, best) = (&other.1.record, &first.1.record);

@@ -198,7 +198,7 @@ fn rank(worst: Option<Severity>) -> usize {
 
 /// Hints for better photos, over all of a job: each kind once, the most important first.
 pub fn suggestions(photos: &[Quality]) -> Vec<Suggestion> {
-    let mut all: Vec<Suggestion> = ALL
+    let all: Vec<Suggestion> = ALL
         .into_iter()
         .filter_map(|kind| {
             let affected: Vec<_> = photos
@@ -218,8 +218,14 @@ pub fn suggestions(photos: &[Quality]) -> Vec<Suggestion> {
             })
         })
         .collect();
-    all.sort_by_key(|suggestion| std::cmp::Reverse(suggestion.severity));
-    all
+    let of = |severity| {
+        (all.iter())
+            .filter(move |suggestion| suggestion.severity == severity)
+            .cloned()
+    };
+    (of(Severity::High).chain(of(Severity::Medium)))
+        .chain(of(Severity::Low))
+        .collect()
 }
 
 fn advice(kind: SuggestionKind) -> &'static str {

@@ -142,12 +142,12 @@ fn is_western(sample: &[u8]) -> bool {
     /// Number of different letters that a detector can tell languages from.
     const MANY: usize = 3;
     let text = Guess::Standard(WINDOWS_1252).decode(sample);
-    let mut letters: Vec<char> = text
-        .chars()
-        .filter(|c| !c.is_ascii() && c.is_alphabetic())
-        .collect();
-    letters.sort_unstable();
-    letters.dedup();
+    let mut letters: Vec<char> = Vec::new();
+    for letter in text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic()) {
+        if !letters.contains(&letter) {
+            letters.push(letter);
+        }
+    }
     let is_of = |language: &&str| letters.iter().all(|letter| language.contains(*letter));
     let signs = text.chars().filter(|c| !c.is_ascii() && !c.is_alphabetic());
     let are_signs = |c: char| {

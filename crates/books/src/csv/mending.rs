@@ -122,8 +122,10 @@ impl Bytes {
     fn of(encoding: &'static Encoding) -> Self {
         let high: Vec<u8> = (0x80..=0xff).collect();
         let (chars, _) = encoding.decode_without_bom_handling(&high);
-        let mut bytes: Vec<(char, u8)> = chars.chars().zip(0x80..=0xff).collect();
-        bytes.sort_unstable();
+        let mut bytes: Vec<(char, u8)> = Vec::with_capacity(high.len());
+        for pair in chars.chars().zip(0x80..=0xff) {
+            bytes.insert(bytes.partition_point(|known| *known < pair), pair);
+        }
         Self(bytes)
     }
 

@@ -258,13 +258,20 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 /// Whether a date is the one from which computers count: no reader's own.
 pub(super) fn is_day_zero(text: &str) -> bool {
     let day = text.split(['T', ' ']).next().unwrap_or_default();
-    let mut parts: Vec<u32> = (day.split(['-', '/', '.']))
+    let parts: Vec<u32> = (day.split(['-', '/', '.']))
         .filter_map(|part| part.parse().ok())
         .collect();
-    parts.sort_unstable();
     matches!(
         parts.as_slice(),
-        [1, 1, 1900 | 1970] | [0, 1, 1900] | [12, 30 | 31, 1899]
+        [1, 1, 1900 | 1970]
+            | [1900 | 1970, 1, 1]
+            | [0, 1, 1900]
+            | [1, 0, 1900]
+            | [1900, 0, 1]
+            | [1900, 1, 0]
+            | [12, 30 | 31, 1899]
+            | [30 | 31, 12, 1899]
+            | [1899, 12, 30 | 31]
     )
 }
 

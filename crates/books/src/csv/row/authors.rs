@@ -132,9 +132,11 @@ fn names_in_parts(cells: &Cells<'_>, draft: &mut Draft) -> Vec<String> {
             .all(Field::FirstName)
             .chain(cells.all(Field::LastName))
     };
-    let mut people: Vec<u32> = parts().map(|(column, _)| column.person).collect();
-    people.sort_unstable();
-    people.dedup();
+    let after = |last: Option<u32>| {
+        let people = parts().map(|(column, _)| column.person);
+        people.filter(|person| Some(*person) > last).min()
+    };
+    let people = std::iter::successors(after(None), |last| after(Some(*last)));
     let mut names = Vec::new();
     for person in people {
         let mut of_person = |field, is_middle| {

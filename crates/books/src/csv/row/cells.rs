@@ -58,10 +58,15 @@ impl<'a> Cells<'a> {
                 };
                 (!text.is_empty() && !says_nothing).then_some((column, field, text))
             });
-        let mut cells: Vec<_> = cells.collect();
         // Of two columns of a field the one that the reader has named is first.
         // "Overall rating" comes before those of plot and style.
-        cells.sort_by_key(|(column, ..)| (column.certainty != Certainty::Given, !column.is_whole));
+        let mut by_rank: [Vec<_>; 4] = Default::default();
+        for cell in cells {
+            let is_guessed = cell.0.certainty != Certainty::Given;
+            let rank = 2 * usize::from(is_guessed) + usize::from(!cell.0.is_whole);
+            by_rank[rank].push(cell);
+        }
+        let cells = by_rank.into_iter().flatten().collect();
         Self { cells, broken }
     }
 

@@ -41,11 +41,13 @@ impl Columns {
         let (unmarked, _) = without_mark(given);
         let (mut title, mut split) = split_series(without_edition(unmarked));
         let position = || {
-            let places = cells.all(Field::SeriesPosition);
             // A volume may be one of a set within the series.
-            let mut places: Vec<_> = places.collect();
-            places.sort_by_key(|(column, _)| column.is_volume);
-            (places.iter()).find_map(|(column, text)| Some((column.is_volume, place(text)?)))
+            [false, true].into_iter().find_map(|is_volume| {
+                let place = (cells.all(Field::SeriesPosition))
+                    .filter(|(column, _)| column.is_volume == is_volume)
+                    .find_map(|(_, text)| place(text))?;
+                Some((is_volume, place))
+            })
         };
         for (column, text) in cells.all(Field::Series) {
             if text
