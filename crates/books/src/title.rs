@@ -197,8 +197,7 @@ const FORM: [&str; 19] = [
 /// Whether words of a title name only which edition of the book it is: "25th Anniversary Edition".
 pub(crate) fn names_edition(words: &[String]) -> bool {
     const MOST: usize = 6;
-    let is_edition =
-        |word: &String| word == "version" || EDITION.iter().any(|ending| word.ends_with(ending));
+    let is_edition = |word: &String| EDITION.iter().any(|ending| word.ends_with(ending));
     let ends = [words.first(), words.last()];
     (1..=MOST).contains(&words.len())
         && !makes_other_book(words, &[])
@@ -230,7 +229,11 @@ fn without_editions(subtitle: &str, edition: &mut Vec<String>) -> String {
     let parts = subtitle.split_inclusive([':', ',', ';', '\u{2013}', '\u{2014}']);
     let is_kept = |part: &&str| {
         let words = words(part);
-        let is_edition = names_edition(&words);
+        // Rows that differ in a version in brackets stay two.
+        let is_version = matches!(words.as_slice(), [_, .., last] if last == "version")
+            && words.len() < 7
+            && !makes_other_book(&words, &[]);
+        let is_edition = names_edition(&words) || is_version;
         if is_edition {
             edition.extend(words);
         }
