@@ -45,11 +45,13 @@ pub enum Mutation {
     ChooseWithoutWait,
     /// A retry does not look at what was chosen.
     RetryWithoutChoices,
+    /// That the webhook is to be told of an end is not written down.
+    ForgetMessage,
 }
 
 impl Mutation {
     /// All mistakes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
         Self::ClaimWithoutWait,
@@ -68,6 +70,7 @@ impl Mutation {
         Self::ForgetFailure,
         Self::ChooseWithoutWait,
         Self::RetryWithoutChoices,
+        Self::ForgetMessage,
     ];
 }
 
@@ -83,6 +86,7 @@ enum Kind {
     Segment,
     Upload,
     Choices,
+    Message,
     Other,
 }
 
@@ -95,6 +99,7 @@ fn kind(key: &str) -> Kind {
         Some("end") => Kind::End,
         Some("lease") => Kind::Lease,
         Some("choices") => Kind::Choices,
+        Some("webhook") => Kind::Message,
         Some(rest) if rest.starts_with("seg/") => Kind::Segment,
         Some(rest) if rest.starts_with("up/") => Kind::Upload,
         Some(_) => Kind::Other,
@@ -174,6 +179,7 @@ impl Tampering {
         }
         match (self.mutation, kind, value) {
             (Some(Mutation::ForgetEnd), Kind::End, Some(_))
+            | (Some(Mutation::ForgetMessage), Kind::Message, Some(_))
             | (Some(Mutation::KeepUploads), Kind::Upload, None)
             | (Some(Mutation::KeepLease), Kind::Lease, None) => Vec::new(),
             (Some(Mutation::ForgetFailure), Kind::Root | Kind::End, Some(value))
