@@ -79,11 +79,11 @@ impl<'a, E: Effects> Engine<'a, E> {
         for (part, wanted) in root.planned_parts(&(first..end)) {
             match self.items_within(&part, &wanted).await {
                 Ok(planned) => items.extend(planned),
-                Err(Stop::Damaged(_)) => items.resize(items.len() + wanted.len(), Item::lost()),
+                Err(Stop::Damaged(_)) => items.resize_with(items.len() + wanted.len(), Item::lost),
                 Err(stop) => return Err(stop),
             }
         }
-        items.resize(wanted.len(), Item::lost());
+        items.resize_with(wanted.len(), Item::lost);
         Ok(items)
     }
 
@@ -93,20 +93,18 @@ impl<'a, E: Effects> Engine<'a, E> {
         root: &Root,
         read: impl AsyncFn() -> Result<T, Stop>,
     ) -> Result<Option<T>, Stop> {
-        let what = match read().await {
-            Err(Stop::Damaged(what)) if root.stage.is_terminal() => what,
-            read => return read.map(Some),
-        };
-        // A store that is behind may not show it yet.
         let ended = self.effects.now().since(root.updated);
-        let behind = (self.settings.write_delay * 2).saturating_sub(ended);
-        if !behind.is_zero() {
-            self.effects.sleep(behind).await;
+        let mut behind = (self.settings.write_delay * 2).saturating_sub(ended);
+        let what = loop {
             match read().await {
-                Err(Stop::Damaged(_)) => {}
+                // A store that is behind may not show it yet.
+                Err(Stop::Damaged(_)) if root.stage.is_terminal() && !behind.is_zero() => {
+                    self.effects.sleep(std::mem::take(&mut behind)).await;
+                }
+                Err(Stop::Damaged(what)) if root.stage.is_terminal() => break what,
                 read => return read.map(Some),
             }
-        }
+        };
         // Nothing of a job that is gone is lost.
         let stands = async || existing(self.effects, &root.id).await;
         let stands = self.retry_briefly(stands).await?;
