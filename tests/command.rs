@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, eventually, program};
 use serde_json::Value;
+use stand_ins::Fault;
 
 const SHELF: &[u8] = include_bytes!("data/bookshelf-13.jpg");
 /// The terminal's size.
@@ -353,6 +354,112 @@ fn photos_and_isbns_become_books() {
     let (_, table, _) = user.run(&["results", &job(&out).id]);
     assert!(table.contains("The Great Gatsby"), "{table}");
     assert!(table.contains("2 books"), "{table}");
+}
+
+/// A book that can be found, two that nobody knows with the numbers of others, and a row without a
+/// book.
+const DOUBTFUL: &str = "Title,Author,ISBN,My Rating\n\
+    Babel,R. F. Kuang,,3\n\
+    Knitting for Absolute Beginners,Ann Nobody,9780063021426,4\n\
+    Sleeping under Stars,Zebulon Nobody,9780393352566,5\n\
+    ,,12345,2\n";
+
+/// What failed is written to a file, tried again with a bar, and chosen by number.
+#[test]
+fn a_person_at_a_terminal_mends_what_failed() {
+    let down = || Fault::Status {
+        code: 503,
+        retry_after: None,
+    };
+    let mut app = Setup::new().variable("provider_patience_s", "0").start();
+    app.sandbox.open_library().behave(down().always());
+    app.sandbox.google_books().behave(down().always());
+    let user = User::of(&app);
+    std::fs::write(user.home.path().join("doubtful.csv"), DOUBTFUL).unwrap();
+    let terminal = user.terminal(&["import", "doubtful.csv"]);
+    let end = terminal.shows("without providers", is_done);
+    assert!(end.contains("0 of 3 books found"), "{end}");
+    assert_eq!(terminal.code(), 0);
+    let first = job(&end);
+
+    let rows = |only: &str, format: &str, job: &Job| {
+        let (code, out, error) =
+            user.run(&["results", &job.id, "--only", only, "--format", format]);
+        assert_eq!(code, 0, "{error}");
+        out
+    };
+    let failed = rows("failed", "csv", &first);
+    let lines: Vec<&str> = failed.lines().collect();
+    assert_eq!(
+        lines[0],
+        "Import row,Import problem,Title,Author,ISBN,My Rating"
+    );
+    assert_eq!(lines.len(), 5, "{failed}");
+    let (_, default, _) = user.run(&["results", &first.id, "--only", "failed"]);
+    assert_eq!(default, failed, "as CSV, unless told otherwise");
+    let json: Value = serde_json::from_str(&rows("failed", "json", &first)).unwrap();
+    assert_eq!(json["rows"].as_array().unwrap().len(), 4, "{json}");
+    for wrong in ["everything", "failed,nope"] {
+        let (code, out, error) = user.run(&["results", &first.id, "--only", wrong]);
+        assert_eq!((code, &*out), (1, ""), "{wrong}: {error}");
+        assert!(error.contains("INVALID_REQUEST"), "{error}");
+    }
+
+    // Once the providers are back.
+    app.sandbox.open_library().behave(down().first(0));
+    app.sandbox.google_books().behave(down().first(0));
+    app.set_variable("provider_patience_s", "60");
+    let address = app.address();
+    app.kill();
+    app.start_again_at(address);
+    for arguments in [
+        &["retry", &*first.id][..],
+        &["choose", &*first.id, "2", "1"],
+    ] {
+        let (code, _, error) = User::of(&app).run(arguments);
+        assert_eq!(code, 1);
+        assert!(error.contains("was not started here"), "{error}");
+    }
+    let terminal = user.terminal(&["retry", &first.id]);
+    let end = terminal.shows("tried again", is_done);
+    assert!(end.contains("1 of 3 books found"), "{end}");
+    assert_eq!(terminal.code(), 0);
+    let second = job(&end);
+    assert_ne!(second.id, first.id);
+    assert_eq!(app.status(&second)["retryOf"], first.id);
+    let missing = rows("not_found", "csv", &second);
+    assert_eq!(missing.lines().count(), 3, "{missing}");
+
+    let list = || user.run(&["choose", &second.id]).1;
+    let open = list();
+    assert!(open.ends_with("2 books to review\n"), "{open}");
+    assert!(
+        open.contains("    2  Knitting for Absolute Beginners, Ann Nobody"),
+        "{open}"
+    );
+    assert!(open.contains("       1  Babel, "), "{open}");
+    let choose = |book: &str, which: &str| user.run(&["choose", &second.id, book, which]);
+    let (code, chosen, error) = choose("3", "1");
+    assert_eq!(code, 0, "{error}");
+    assert!(chosen.starts_with("3: Wide Sargasso Sea, "), "{chosen}");
+    assert!(list().ends_with("1 book to review\n"), "{}", list());
+    for (book, which, code) in [("2", "9", "INVALID_REQUEST"), ("9", "1", "NOT_FOUND")] {
+        let (exit, _, error) = choose(book, which);
+        assert_eq!(exit, 1);
+        assert!(error.contains(code), "{error}");
+    }
+    assert_eq!(choose("2", "none").0, 0);
+    assert!(list().ends_with("0 books to review\n"), "{}", list());
+
+    // What was chosen is not tried again, and is in the library that is taken along.
+    let (code, _, error) = user.run(&["retry", &second.id, "--only", "not_found"]);
+    assert_eq!(code, 1);
+    assert!(error.contains("EMPTY_BATCH"), "{error}");
+    let (_, library, _) = user.run(&["results", &second.id, "--only", "all"]);
+    std::fs::write(user.home.path().join("again.csv"), &library).unwrap();
+    let (code, out, error) = user.run(&["import", "again.csv"]);
+    assert_eq!(code, 0, "{out}{error}");
+    assert!(out.contains("2 of 3 books found"), "{out}");
 }
 
 #[test]
