@@ -230,7 +230,7 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
     };
     let text = match (&json, &shaped, &unusual) {
         (Some(list), ..) => &list.text,
-        (None, Some(table), _) => table,
+        (None, Some(table), _) => &table.text,
         (None, None, Some((text, _))) => text,
         (None, None, None) => text,
     };
@@ -291,6 +291,9 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         unclosed: 0,
         rereadable: table.body.len().saturating_mul(MAX_REREAD),
     };
+    if let Some(table) = &shaped {
+        reader.shelf.numbers.clone_from(&table.numbers);
+    }
     for (row, record) in &table.rows_above {
         reader.row = row - 1;
         if !record.is_empty() && !record.is_ruler() {

@@ -3,6 +3,7 @@
 mod cell;
 mod company;
 mod known;
+mod likeness;
 mod order;
 mod parts;
 mod role;
@@ -11,6 +12,7 @@ mod word;
 
 pub(crate) use cell::names_in;
 pub(crate) use known::KnownNames;
+pub(crate) use likeness::likeness;
 pub(crate) use order::{NameOrder, is_family_first, order_in};
 pub(crate) use word::begins_with_given_name;
 use word::is_particle;
@@ -44,16 +46,11 @@ const OF_COMPANIES: [&str; 12] = [
     "staff",
     "editors",
 ];
-const NOBODY: [&str; 8] = [
-    "anonymous",
-    "unknown",
-    "unknown author",
-    "various",
-    "various authors",
-    "author unknown",
-    "n a",
-    "none",
-];
+const NOBODY: &str = "anonymous,unknown,unknown author,various,various authors,author unknown,n a,none,anon,anonym,unbekannt,\
+    diverse,div,verschiedene,verschiedene autoren,anonyme,inconnu,divers,collectif,auteurs divers,anonimo,desconocido,varios,\
+    varios autores,vv aa,aa vv,autores varios,desconhecido,autor desconhecido,varios,sconosciuto,autori vari,anoniem,onbekend,\
+    diverse auteurs,nieznany,anonim,praca zbiorowa,аноним,неизвестен,неизвестныи автор,коллектив авторов,佚名,无名氏,不详,\
+    作者不詳,よみ人しらず,unbekannter autor,auteur inconnu,autor desconocido,ukjent,okand,diverse forfattere";
 
 /// Turns "Last, First" and "Last, First, Jr." round: "First Last", "First Last Jr."; other names
 /// stay as they are.
@@ -95,7 +92,7 @@ fn is_suffix(part: &str) -> bool {
 /// Whether a name stands for nobody in particular, like "Anonymous" or "Various".
 pub(crate) fn is_nobody(name: &str) -> bool {
     let words = words(name);
-    words.is_empty() || NOBODY.contains(&words.join(" ").as_str())
+    words.is_empty() || NOBODY.split(',').any(|nobody| nobody == words.join(" "))
 }
 
 /// Whether a comparable word stands behind names and is none.

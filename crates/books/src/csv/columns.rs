@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use super::CsvError;
 use super::field::{Field, IDENTITIES};
 use super::headers;
+use super::line::{Habits, Lines, number_before};
 use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
 use super::records::Record;
@@ -56,6 +57,11 @@ pub(super) struct Columns {
     /// Whether most rows name an author, and whether two do.
     pub names_authors: bool,
     pub has_authors: bool,
+    /// Where the authors stand in cells that name title and author.
+    pub habits: Habits,
+    /// Whether the titles of the rows count up in front, and whether notes stand behind some.
+    numbers_titles: bool,
+    pub has_footnotes: bool,
     /// Whether several rows have one title: then a number beside it is that of a volume.
     pub titles_repeat: bool,
     /// Position of the column of authors of whom each is written once, above all of the author's
@@ -135,6 +141,9 @@ impl Columns {
             is_of_series,
             names_authors: false,
             has_authors: false,
+            habits: Habits::default(),
+            numbers_titles: false,
+            has_footnotes: false,
             titles_repeat: false,
             grouped_authors: None,
             split_dates,
@@ -177,6 +186,7 @@ impl Columns {
         // A column of years may hold days of a reader, who has not read the book yet.
         let may_have_days = is_unknown_program && self.has(Field::Year);
         let mut lone = LoneCells::default();
+        let mut lines = Lines::default();
         while records.read(&mut record) {
             lone.add(&record, self.width);
             // What stands in another column's place says nothing.
@@ -205,6 +215,9 @@ impl Columns {
                     && let Some(names) = listed(&cell)
                 {
                     cell = names.into();
+                }
+                if self.is_list || column.field == Some(Field::TitleAndAuthor) {
+                    lines.add(&cell);
                 }
                 names_author |= matches!(
                     column.field,
@@ -244,6 +257,11 @@ impl Columns {
         let are_texts = self.columns.last().is_some_and(is_prose);
         self.has_lone_cells |= lone.are_there() && !are_texts && self.names_book_first();
         self.has_authors = authors > 1;
+        self.habits = lines.habits();
+        let titles = || evidence.iter().zip(&self.columns);
+        self.numbers_titles =
+            titles().any(|(evidence, column)| evidence.counts_titles(column.filled));
+        self.has_footnotes = titles().any(|(evidence, _)| evidence.noted > 0);
         self.grouped_authors = groups.filter(Groups::are_there).map(|groups| groups.author);
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
         let has = |fields: &[Field]| fields.iter().any(|field| self.has(*field));
@@ -361,6 +379,14 @@ impl Columns {
             cells[*at] = date;
         }
         Some(Record::of(cells.into_iter()))
+    }
+
+    /// A title without its number in a list that counts its titles: "1. Emma".
+    pub(super) fn without_number<'t>(&self, title: &'t str) -> &'t str {
+        match number_before(title).filter(|_| self.numbers_titles) {
+            Some((.., title)) => title,
+            None => title,
+        }
     }
 
     /// Whether one of the columns has this meaning.

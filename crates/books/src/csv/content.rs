@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::field::{Field, IDENTITIES};
 use super::headers;
-use super::line::Line;
+use super::line::{Line, sentence};
 use super::rating::Rating;
 use super::records::{Format, Record};
 use super::status::{status, yes_or_no};
@@ -215,6 +215,9 @@ pub(super) fn format_of_list(
         if hints.columns > 1 && width >= hints.columns {
             return Some(format);
         }
+        if format.delimiter == b',' && are_lines_with_commas(&sample) {
+            continue;
+        }
         if by_separator.is_none() && is_split_by(&sample, format.delimiter) {
             by_separator = Some(format);
         }
@@ -291,6 +294,21 @@ fn is_split_by(sample: &[Record], delimiter: u8) -> bool {
         && [Field::Title, Field::Author]
             .iter()
             .all(|field| fields.contains(&Some(*field)))
+}
+
+/// Whether the commas of most lines are within names, brackets or citations: "Kafka, Franz: Der
+/// Prozess", "Emma (Jane Austen, 1815)".
+fn are_lines_with_commas(sample: &[Record]) -> bool {
+    let is_torn = |cell: &str| {
+        cell.starts_with(' ')
+            && (cell.contains(": ")
+                || sentence(cell).is_some()
+                || cell.contains(')') && !cell.contains('('))
+    };
+    let torn = sample
+        .iter()
+        .filter(|record| record.fields().skip(1).any(is_torn));
+    torn.count() * 10 >= sample.len() * 7
 }
 
 fn is_list_of_lines(sample: &[Record]) -> bool {

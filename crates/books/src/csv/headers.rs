@@ -116,7 +116,8 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
     }
     let header = clean(&split_camel_case(header), 100);
     // Not "Book author": "Book / Author".
-    if header.contains(['/', '&', '+']) && names_both(&header) {
+    let is_apart = [" - ", " – "].iter().any(|dash| header.contains(dash));
+    if (is_apart || header.contains(['/', '&', '+'])) && names_both(&header) {
         return Some(Meaning {
             field: TitleAndAuthor,
             certainty: Certainty::Likely,
@@ -256,12 +257,21 @@ pub(super) fn person_part(header: &str) -> Option<PersonPart> {
     })
 }
 
-/// The meaning of a header that names one thing in two languages: "gelesen / read".
+/// The meaning of a header that names one thing in two languages, "gelesen / read", or the two
+/// things by which a book is told: "ISBN / Title".
 fn said_twice(header: &str) -> Option<Meaning> {
-    let (one, other) = header.split_once('/')?;
+    let mut between = [
+        "/", "&", "+", "|", " or ", " oder ", " ou ", " and ", " und ",
+    ]
+    .iter();
+    let (one, other) = between.find_map(|between| header.split_once(*between))?;
     let meaning = |part: &str| dictionary().get(&key(part)).copied();
     let (one, other) = (meaning(one)?, meaning(other)?);
-    (one.field == other.field).then_some(one)
+    match (one.field, other.field) {
+        (Isbn | IsbnOrId, Title) => Some(other),
+        (Title, Isbn | IsbnOrId) => Some(one),
+        (a, b) => (a == b).then_some(one),
+    }
 }
 
 /// Whether a header says that reading has come to an end, so that a "no" below it leaves open
@@ -545,7 +555,7 @@ fn names_both(header: &str) -> bool {
         && has(author)
         && !has("name sort url role id")
         && has("and und et y e with by von de di")
-        || header.contains('/') && words.len() == 2 && has(title) && has(author)
+        || header.contains(['/', '-', '–']) && words.len() == 2 && has(title) && has(author)
 }
 
 /// The meaning of a phrase by its words.

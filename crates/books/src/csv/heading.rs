@@ -3,6 +3,7 @@
 use super::Row;
 use super::columns::Columns;
 use super::field::Field;
+use super::line::is_footnote;
 use super::records::Record;
 use super::status::status;
 use crate::date::month_by_name;
@@ -75,6 +76,10 @@ impl Columns {
                 .filter(|(at, _)| !record.get(*at).trim().is_empty())
                 .all(|(_, column)| column.field == Some(Field::Title))
         };
+        let given = row.imported.given_title.as_ref();
+        if self.has_footnotes && is_footnote(given.unwrap_or(&wanted.title)) && is_alone() {
+            return Some("a footnote");
+        }
         let is_year = |word: &String| {
             is_number(word)
                 && word

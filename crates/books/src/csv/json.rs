@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::decode::{empty, parse_failed};
+use super::people::with_role;
 use super::records::{MAX_FIELDS, push_field, push_record};
 use super::{CsvError, headers};
 
@@ -430,8 +431,8 @@ fn person(value: &Value) -> String {
         return value.to_string();
     };
     match member(&["role", "contribution", "type"]).filter(|role| !role.is_empty()) {
-        Some(role) if !role.to_lowercase().contains("author") => format!("{name} ({role})"),
-        _ => name.to_owned(),
+        Some(role) => with_role(name, role),
+        None => name.to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Cells of authors that are more than names: a program's list, and people who only helped.
 
+use crate::name::first_last;
 use crate::text::words;
 
 /// What people do for a book who are not its authors, as it stands in front of their names.
@@ -50,10 +51,25 @@ pub(super) fn listed(text: &str) -> Option<String> {
             && value.contains(char::is_alphabetic)
             && let Some(name) = names.last_mut()
         {
-            name.push_str(&format!(" ({value})"));
+            *name = with_role(name, &value);
         }
     }
     (!names.is_empty()).then(|| names.join("; "))
+}
+
+/// A person's name with what else than to write the person did, as [`without_helpers`] reads it.
+pub(super) fn with_role(name: &str, role: &str) -> String {
+    match words(role).first() {
+        _ if role.to_lowercase().contains("author") => name.to_owned(),
+        Some(first) if is_help(first) => format!("{first}: {}", first_last(name)),
+        _ => format!("{name} ({role})"),
+    }
+}
+
+fn is_help(word: &str) -> bool {
+    let word = words(word).concat();
+    HELP.split_whitespace()
+        .any(|known| words(known).concat() == word)
 }
 
 /// The values of a list of texts or of objects, each with its name; `None` if a quote is open.
@@ -141,11 +157,6 @@ fn is_helper(text: &str) -> bool {
     let Some(first) = parts.next() else {
         return false;
     };
-    let is_help = |word: &str| {
-        let word = words(word).concat();
-        HELP.split_whitespace()
-            .any(|known| words(known).concat() == word)
-    };
     if !is_help(first) {
         return false;
     }
@@ -183,7 +194,7 @@ mod tests {
             ("[{\"name\": \"Ann Ott\", \"id\": 3}]", Some("Ann Ott")),
             (
                 "[{'id': 1, 'name': 'Ann Ott'}, {'name': 'Bo Lind', 'role': 'Illustrator'}]",
-                Some("Ann Ott; Bo Lind (Illustrator)"),
+                Some("Ann Ott; illustrator: Bo Lind"),
             ),
             ("{\"Ann Ott\",Homer}", Some("Ann Ott; Homer")),
             ("{\"name\": \"Ann Ott\"}", Some("Ann Ott")),

@@ -28,7 +28,9 @@ use crate::name::{NameOrder, names_in};
 use crate::text::{clean, non_empty, words};
 use crate::{Imported, ReadingStatus, Wanted};
 use edition::format_of;
+pub(super) use number::number_in;
 use number::{is_id, work_key};
+use title::without_form;
 
 const MAX_TITLE: usize = 500;
 const MAX_NAME: usize = 300;
@@ -102,18 +104,37 @@ impl Columns {
             draft.has_broken_cells = true;
             draft.list(column, text, " is the error of a formula");
         }
-        let mut line = None;
-        if self.is_list {
-            line = Some(Line::read(cells.first(Field::Title)));
+        let line = if self.is_list {
+            Some(cells.first(Field::Title))
         } else if self.has_lines && cells.first(Field::Title).is_empty() {
-            line = Some(Line::read(cells.first(Field::TitleAndAuthor)));
-        }
+            Some(cells.first(Field::TitleAndAuthor))
+        } else {
+            None
+        };
+        let mut form = None;
+        let line = line.map(|line| {
+            let bare;
+            (bare, form) = without_form(self.without_number(line));
+            Line::read(bare, self.habits)
+        });
         let given = match &line {
             Some(line) => &line.title,
             None => self.title_cell(&cells),
         };
         let given = draft.cut(given, MAX_TITLE, "title");
-        let (title, series) = self.title(&cells, &given, &mut draft);
+        let numbered = match &line {
+            Some(_) => None,
+            None => number_in(&given),
+        };
+        let bare = numbered
+            .as_ref()
+            .map_or(given.as_str(), |(_, rest)| rest.as_str());
+        let bare = match &line {
+            Some(_) => bare,
+            None => self.without_number(bare),
+        };
+        form = form.or(without_form(bare).1);
+        let (title, series) = self.title(&cells, bare, &mut draft);
         let authors = match &line {
             Some(line) if !line.author.is_empty() => names_in(&line.author, NameOrder::Unknown),
             _ => self.authors(&cells, record, &mut draft),
@@ -136,17 +157,22 @@ impl Columns {
             true => ReadingStatus::Read,
             false => ReadingStatus::ToRead,
         }));
-        let isbn = match line {
-            Some(Line { isbn, .. }) if self.is_list => match isbn {
-                Some(Err(error)) => {
-                    draft.bad_isbn = Some(error);
-                    None
-                }
-                Some(Ok(isbn)) => Some(isbn),
-                None => None,
-            },
-            _ => self.isbn(&cells, &mut draft, &mut source),
+        let in_title = match &line {
+            Some(line) => line.isbn,
+            None => numbered.map(|(isbn, _)| Ok(isbn)),
         };
+        let mut isbn = match self.is_list {
+            true => None,
+            false => self.isbn(&cells, &mut draft, &mut source),
+        };
+        match (isbn, in_title) {
+            (None, Some(Ok(found))) => isbn = Some(found),
+            (None, Some(Err(error))) => draft.bad_isbn = Some(error),
+            (Some(isbn), Some(Ok(other))) if isbn != other => {
+                draft.warn(format!("has another ISBN too: {other}"));
+            }
+            _ => {}
+        }
         for (column, text) in cells.all(Field::Year) {
             let is_day = || PartialDate::parse(text).is_some_and(|date| date.day().is_some());
             if self.program == Program::Other && is_bare_date(&column.name) && is_day() {
@@ -185,19 +211,26 @@ impl Columns {
         ] {
             draft.only_first(&cells, field);
         }
-        let (format, binding) = format_of(&cells, publication, &mut draft);
+        let (mut format, binding) = format_of(&cells, publication, &mut draft);
+        if format.is_none() && binding.is_none() {
+            format = form;
+        }
+        let (cited, cited_year) =
+            line.map_or((String::new(), None), |line| (line.publisher, line.year));
         let imported = Imported {
             row: number,
             authors,
             // "Ace (1990), Edition: Reprint, Paperback, 535 pages"
             publisher: non_empty(&publisher, MAX_NAME)
-                .or_else(|| non_empty(publication.split(['(', ',']).next()?, MAX_NAME)),
+                .or_else(|| non_empty(publication.split(['(', ',']).next()?, MAX_NAME))
+                .or_else(|| non_empty(&cited, MAX_NAME)),
             year: draft
                 .first_read(cells.all(Field::Year), |text| {
                     short_year(text).or_else(|| year_of(text))
                 })
                 .or(published.map(|date| date.year))
-                .or(place_year),
+                .or(place_year)
+                .or(cited_year),
             original_year: draft.first_read(cells.all(Field::OriginalYear), year_of),
             pages: draft
                 .first_read(cells.all(Field::Pages), |text| {

@@ -10,6 +10,28 @@ use super::table::{DELIMITERS, MAX_HEADER};
 /// the status, of its books.
 pub(super) const SHELF: &str = "Sheet (shelf)";
 
+/// A table written anew, and the number that each of its records has in the user's file: of its line,
+/// where the file has no records.
+#[derive(Default)]
+pub(super) struct Shaped {
+    pub text: String,
+    pub numbers: Vec<u32>,
+}
+
+impl Shaped {
+    fn with_room(length: usize) -> Self {
+        Self {
+            text: String::with_capacity(length),
+            numbers: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, number: usize, fields: impl IntoIterator<Item = impl AsRef<str>>) {
+        push_record(&mut self.text, fields);
+        self.numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
+    }
+}
+
 /// The text with usual ends of lines, if it has none and others.
 pub(super) fn with_line_ends(text: &str) -> Option<String> {
     const ENDS: [char; 4] = ['\u{2028}', '\u{2029}', '\u{85}', '\u{1e}'];
@@ -20,14 +42,14 @@ pub(super) fn with_line_ends(text: &str) -> Option<String> {
 
 /// The usual table of a text in another shape; `None` when it has none of these. Of more than
 /// `max_rows` rows, one more is enough to be too many.
-pub(super) fn as_table(text: &str, max_rows: usize) -> Option<String> {
+pub(super) fn as_table(text: &str, max_rows: usize) -> Option<Shaped> {
     of_fields_in_lines(text, max_rows)
         .or_else(|| of_aligned_columns(text))
         .or_else(|| of_sheet(text, max_rows))
 }
 
 /// The same for a sheet, whose cells are what they are.
-pub(super) fn of_sheet(text: &str, max_rows: usize) -> Option<String> {
+pub(super) fn of_sheet(text: &str, max_rows: usize) -> Option<Shaped> {
     of_board(text, max_rows).or_else(|| of_tables_side_by_side(text, max_rows))
 }
 
@@ -41,7 +63,7 @@ fn named_value(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Records one below the other, each field in a line of its own behind its name, as a table.
-fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<String> {
+fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<Shaped> {
     /// Number of lines by which the shape is told.
     const LINES: usize = 200;
     let text = text.trim_start_matches('\u{feff}');
@@ -71,9 +93,10 @@ fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<String> {
     }
     let mut columns: Vec<String> = Vec::new();
     let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut numbers = Vec::new();
     let mut last = None;
     let mut is_after_blank = false;
-    for line in text.lines().map(str::trim) {
+    for (number, line) in text.lines().map(str::trim).enumerate() {
         if line.is_empty() {
             is_after_blank = true;
             continue;
@@ -109,6 +132,7 @@ fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<String> {
                 break;
             }
             rows.push(Vec::new());
+            numbers.push(number + 1);
         }
         is_after_blank = false;
         last = Some(at);
@@ -123,16 +147,16 @@ fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<String> {
             }
         }
     }
-    let mut table = String::with_capacity(text.len() + text.len() / 4);
-    push_record(&mut table, &columns);
-    for row in &rows {
-        push_record(&mut table, row);
+    let mut table = Shaped::with_room(text.len() + text.len() / 4);
+    table.push(1, &columns);
+    for (row, number) in rows.iter().zip(numbers) {
+        table.push(number, row);
     }
     Some(table)
 }
 
 /// A table whose columns are aligned by blanks, with commas.
-fn of_aligned_columns(text: &str) -> Option<String> {
+fn of_aligned_columns(text: &str) -> Option<Shaped> {
     let text = text.trim_start_matches('\u{feff}');
     let header = text.lines().find(|line| !line.trim().is_empty())?;
     if header.len() > MAX_HEADER || header.contains([',', ';', '\t', '|']) {
@@ -154,15 +178,15 @@ fn of_aligned_columns(text: &str) -> Option<String> {
     if names.len() < 2 || known.count() < 2 {
         return None;
     }
-    let mut table = String::with_capacity(text.len() + text.len() / 4);
-    for line in text.lines() {
+    let mut table = Shaped::with_room(text.len() + text.len() / 4);
+    for (number, line) in text.lines().enumerate() {
         // A line that fits no column is kept whole.
         let cells = cut(line, &starts).unwrap_or_else(|| {
             let cells = line.split("  ").map(str::trim);
             cells.filter(|cell| !cell.is_empty()).collect()
         });
         if !line.trim().is_empty() {
-            push_record(&mut table, cells);
+            table.push(number + 1, cells);
         }
     }
     Some(table)
@@ -190,7 +214,7 @@ fn cut<'l>(line: &'l str, starts: &[usize]) -> Option<Vec<&'l str>> {
 }
 
 /// A board, whose columns are statuses with a title in each cell, as a list of titles.
-fn of_board(text: &str, max_rows: usize) -> Option<String> {
+fn of_board(text: &str, max_rows: usize) -> Option<Shaped> {
     let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
     let header = text.lines().next()?;
     if header.len() > MAX_HEADER {
@@ -211,9 +235,10 @@ fn of_board(text: &str, max_rows: usize) -> Option<String> {
     if statuses.len() < 2 || statuses.contains(&None) || different.len() < 2 {
         return None;
     }
-    let mut books: Vec<(usize, String)> = Vec::new();
-    let mut marks = 0;
+    let mut books: Vec<(usize, usize, String)> = Vec::new();
+    let (mut marks, mut row) = (0, 1);
     while books.len() <= max_rows && records.read(&mut record) {
+        row += 1;
         for (at, cell) in record.fields().enumerate() {
             let cell = cell.trim();
             if cell.is_empty() {
@@ -223,25 +248,25 @@ fn of_board(text: &str, max_rows: usize) -> Option<String> {
                 || yes_or_no(cell).is_some()
                 || crate::date::PartialDate::parse(cell).is_some();
             marks += usize::from(is_mark || names.get(at).is_none_or(String::is_empty));
-            books.push((at, cell.to_owned()));
+            books.push((at, row, cell.to_owned()));
         }
     }
     if books.is_empty() || marks * 10 > books.len() {
         return None;
     }
-    let mut table = String::with_capacity(text.len() * 2);
-    push_record(&mut table, ["Title", "Status"]);
+    let mut table = Shaped::with_room(text.len() * 2);
+    table.push(1, ["Title", "Status"]);
     // Cells behind the last name come last.
-    books.sort_by_key(|(column, _)| (*column).min(names.len()));
-    for (column, book) in &books {
-        push_record(&mut table, std::iter::once(book).chain(names.get(*column)));
+    books.sort_by_key(|(column, ..)| (*column).min(names.len()));
+    for (column, row, book) in &books {
+        table.push(*row, std::iter::once(book).chain(names.get(*column)));
     }
     Some(table)
 }
 
 /// Two tables beside each other, an empty column between them, as one below the other. What stands
 /// above each is the shelf, or the status, of its books.
-fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<String> {
+fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<Shaped> {
     /// Number of records among which the header is looked for.
     const LINES: usize = 6;
     let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
@@ -273,7 +298,9 @@ fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<String> {
     };
     let (left, right) = (&names[..gap], &names[gap + 1..]);
     let (mut left_rows, mut right_rows) = (Vec::new(), Vec::new());
+    let mut number = above.len() + 1;
     while left_rows.len() + right_rows.len() <= max_rows && records.read(&mut record) {
+        number += 1;
         let cells: Vec<String> = record.fields().map(str::to_owned).collect();
         // Text between them or behind them: then they are one table.
         let is_text = |cell: &String| !cell.trim().is_empty();
@@ -284,10 +311,10 @@ fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<String> {
         let border = gap.min(cells.len());
         let behind = (gap + 1).min(cells.len());
         if is_filled(&cells[..border]) {
-            left_rows.push(cells[..border].to_vec());
+            left_rows.push((number, cells[..border].to_vec()));
         }
         if is_filled(&cells[behind..]) {
-            right_rows.push(cells[behind..].to_vec());
+            right_rows.push((number, cells[behind..].to_vec()));
         }
     }
     // The columns of both, by their names.
@@ -316,26 +343,26 @@ fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<String> {
     let labels = [label_of(0, gap), label_of(gap + 1, names.len())];
     let are_labelled = labels.iter().all(|label| !label.is_empty());
     let told = above.len() - usize::from(are_labelled);
-    let mut table = String::with_capacity(text.len() * 2);
-    for line in &above[..told] {
-        push_record(&mut table, line);
+    let mut table = Shaped::with_room(text.len() * 2);
+    for (at, line) in above[..told].iter().enumerate() {
+        table.push(at + 1, line);
     }
     let width = all.len();
     let shelf = are_labelled.then_some(SHELF);
-    push_record(&mut table, all.iter().map(String::as_str).chain(shelf));
-    let mut push_row = |cells: Vec<String>, label: &str| {
+    table.push(above.len() + 1, all.iter().map(String::as_str).chain(shelf));
+    let mut push_row = |number: usize, cells: Vec<String>, label: &str| {
         let cells = (0..width).map(|at| cells.get(at).map_or("", String::as_str));
-        push_record(&mut table, cells.chain(are_labelled.then_some(label)));
+        table.push(number, cells.chain(are_labelled.then_some(label)));
     };
-    for row in left_rows {
-        push_row(row, &labels[0]);
+    for (number, row) in left_rows {
+        push_row(number, row, &labels[0]);
     }
-    for row in right_rows {
+    for (number, row) in right_rows {
         let mut cells = vec![String::new(); width];
         for (place, cell) in places.iter().zip(row) {
             cells[*place] = cell;
         }
-        push_row(cells, &labels[1]);
+        push_row(number, cells, &labels[1]);
     }
     Some(table)
 }

@@ -8,6 +8,7 @@ use super::row::is_same_place;
 use super::times::{MAX_DATES, end_of};
 use super::{Library, Problem, RepeatedRow, Row};
 use crate::matching::same_book_key;
+use crate::name::{Person, same_person};
 use crate::numeral::{number, place_number};
 use crate::series::{is_label, is_label_at_the_end, trailing_brackets};
 use crate::text::{clean, quoted, words};
@@ -32,6 +33,8 @@ const MAX_MERGED_SHELVES: usize = 200;
 #[derive(Default)]
 pub(super) struct Shelf {
     pub library: Library,
+    /// The numbers that the records have in the user's file, where they were arranged anew.
+    pub numbers: Vec<u32>,
     problem_cells: Room<MAX_PROBLEM_CELLS>,
     book_cells: Room<MAX_BOOK_CELLS>,
     by_isbn: HashMap<Isbn, Vec<usize>>,
@@ -74,11 +77,12 @@ impl Shelf {
         format: Format,
         remark: Option<String>,
     ) {
+        let number = self.in_file(number);
         let realigned = match columns.check_width(record) {
             Ok(()) => None,
             Err(error) => match columns.realigned(record, format.delimiter) {
                 Some(realigned) => Some(realigned),
-                None => return self.reject_row(number, columns, record, &error),
+                None => return self.leave_out(number, columns, record, &error),
             },
         };
         // As it stands in the file.
@@ -91,16 +95,16 @@ impl Shelf {
         let dated = columns.with_whole_dates(record);
         let record = dated.as_ref().unwrap_or(record);
         if columns.is_header(record) {
-            return self.reject_row(number, columns, record, "the header once more, not a book");
+            return self.leave_out(number, columns, record, "the header once more, not a book");
         }
         if let Some(other) = columns.other_than_book(record) {
-            return self.reject_row(number, columns, record, &format!("{other}, not a book"));
+            return self.leave_out(number, columns, record, &format!("{other}, not a book"));
         }
         let draft = columns.row(number, record);
         let wanted = &draft.row.wanted;
         if let Some(other) = columns.no_title(record, &draft.row, self.has_headings) {
             self.has_headings |= other == "a heading";
-            return self.reject_row(number, columns, record, &format!("{other}, not a book"));
+            return self.leave_out(number, columns, record, &format!("{other}, not a book"));
         }
         if wanted.title.is_empty() && wanted.isbn.is_none() && wanted.work_id.is_none() {
             let mut error = match draft.bad_isbn {
@@ -110,14 +114,18 @@ impl Shelf {
             if draft.has_broken_cells {
                 error = format!("{error}; {}", draft.warnings().join("; "));
             }
-            return self.reject_row(number, columns, record, &error);
+            return self.leave_out(number, columns, record, &error);
         }
         // Places in a series are compared with care: not every list says the first one's.
         let keys = same_book_key(&Wanted {
             series: None,
             ..wanted.clone()
         });
-        let title_key = keys.title_author.filter(|_| !is_untitled(&wanted.title));
+        // Who wrote it is compared with care, too: in another order, and when some are named.
+        let title_key = (keys.title_author.as_deref())
+            .and_then(|key| key.split('\n').next())
+            .filter(|_| !is_untitled(&wanted.title))
+            .map(str::to_owned);
         let mut warnings = draft.warnings();
         if let Some(error) = draft.bad_isbn {
             warnings.insert(0, error.to_string());
@@ -241,6 +249,12 @@ impl Shelf {
         same_edition.or_else(same_title).or_else(same_work).copied()
     }
 
+    /// The number in the user's file of the record with this number.
+    fn in_file(&self, number: u32) -> u32 {
+        let at = number as usize;
+        (self.numbers.get(at.saturating_sub(1)).copied()).unwrap_or(number)
+    }
+
     /// Rejects a row, with its cells as they stand in the file.
     pub(super) fn reject_row(
         &mut self,
@@ -249,13 +263,17 @@ impl Shelf {
         record: &Record,
         error: &str,
     ) {
+        self.leave_out(self.in_file(number), columns, record, error);
+    }
+
+    fn leave_out(&mut self, number: u32, columns: &Columns, record: &Record, error: &str) {
         let (isbn, title) = (columns.isbn_text(record), columns.title_text(record));
         self.note(number, &isbn, &title, error, true, || record.cells());
     }
 
     /// Rejects a record that cannot be read as a row.
     pub(super) fn reject(&mut self, number: u32, error: &str) {
-        self.note(number, "", "", error, true, Vec::new);
+        self.note(self.in_file(number), "", "", error, true, Vec::new);
     }
 
     fn note(
@@ -450,7 +468,24 @@ fn can_be_one(a: &Row, b: &Row) -> bool {
         (Some(a), Some(b)) => a == b || other_editions(),
         _ => true,
     };
-    places_agree(a, b) && one_number && !other_works
+    places_agree(a, b)
+        && one_number
+        && !other_works
+        && are_same_people(&a.imported.authors, &b.imported.authors)
+}
+
+/// Whether the authors of two books with one title are the same, in any order, or those of one are
+/// among those of the other.
+fn are_same_people(a: &[String], b: &[String]) -> bool {
+    let first = |names: &[String]| names.first().map(|name| words(name));
+    if first(a) == first(b) {
+        return true;
+    }
+    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let people =
+        |names: &[String]| -> Vec<Person> { names.iter().map(|name| Person::of(name)).collect() };
+    let (few, many) = (people(few), people(many));
+    !few.is_empty() && (few.iter()).all(|one| many.iter().any(|other| one.can_be(other)))
 }
 
 /// What a second row says otherwise of a book, which is not taken.
@@ -507,8 +542,12 @@ fn merge(kept: &mut Row, row: &Row) -> Option<String> {
         lost.push(format!("its ISBN {isbn} is another edition's"));
     }
     let (imported, more) = (&mut kept.imported, &row.imported);
-    if imported.authors.is_empty() {
-        imported.authors.clone_from(&more.authors);
+    if imported.authors.len() < more.authors.len() {
+        let known = std::mem::take(&mut imported.authors);
+        let is_new = |name: &&String| !known.iter().any(|other| same_person(other, name));
+        let new: Vec<String> = more.authors.iter().filter(is_new).cloned().collect();
+        imported.authors = known;
+        imported.authors.extend(new);
     }
     fill(&mut imported.series, &more.series);
     fill(&mut imported.publisher, &more.publisher);

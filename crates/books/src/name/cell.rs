@@ -9,7 +9,7 @@ use super::role::is_role;
 use super::separator::people;
 use super::word::{is_one_word, is_patronymic};
 use super::{MAX_NAME, distinct};
-use crate::text::clean;
+use crate::text::{clean, words};
 
 /// The names in a cell of a column whose commas mean this.
 pub(crate) fn names_in(cell: &str, order: NameOrder) -> Vec<String> {
@@ -54,7 +54,7 @@ fn is_plain_name(cell: &str) -> bool {
 
 fn all_names_in(cell: &str, order: NameOrder) -> Vec<String> {
     let is_company = |name: &str| COMPANIES_WITH_AND.contains(&name.to_lowercase().as_str());
-    if is_company(cell) || is_repeated(cell) {
+    if is_company(cell) || is_repeated(cell) || is_firm(cell) {
         return vec![clean(cell, MAX_NAME)];
     }
     let people = people(cell);
@@ -70,6 +70,16 @@ fn all_names_in(cell: &str, order: NameOrder) -> Vec<String> {
 /// Whether the same name stands on both sides of an "&": "Johnson & Johnson".
 fn is_repeated(cell: &str) -> bool {
     (cell.split_once(" & ")).is_some_and(|(a, b)| a == b && is_one_word(a) && !a.is_empty())
+}
+
+/// Whether a cell is the name of a firm: "Smith & Sons", "Wiley, Roy & Co.".
+fn is_firm(cell: &str) -> bool {
+    const PARTNERS: &str = "co company sons son sohne sohn cie associates partners";
+    let partners = cell.rsplit_once(" & ").map(|(_, last)| words(last));
+    partners.is_some_and(|last| {
+        last.first()
+            .is_some_and(|word| PARTNERS.split(' ').any(|known| known == word))
+    })
 }
 
 fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {

@@ -164,7 +164,21 @@ pub(super) fn given_name_first(name: &str, order: NameOrder) -> String {
         }
     };
     if family == 0 {
-        return name.to_owned();
+        // "JANE AUSTEN"
+        let are_capitals = words
+            .iter()
+            .all(|word| is_in_capitals(word) || is_dotted(word));
+        return match are_capitals
+            && words.len() > 1
+            && words.iter().any(|word| is_no_initials(word))
+        {
+            true => words
+                .iter()
+                .map(|word| without_capitals(word))
+                .collect::<Vec<_>>()
+                .join(" "),
+            false => name.to_owned(),
+        };
     }
     let (family, given) = words.split_at(family);
     // "KAFKA FRANZ"

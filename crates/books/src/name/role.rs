@@ -74,7 +74,7 @@ pub(super) fn without_roles(name: &str) -> String {
         name = name.strip_suffix(others).unwrap_or(name).trim_end();
     }
     // Goodreads marks those who have an account: "Ott, Nan*".
-    name = name.trim_end_matches('*').trim_end();
+    name = name.trim_end_matches(['*', '†', '¹', '²', '³']).trim_end();
     // A catalogue's full stop: "Lind, Bo."
     if let Some(bare) = name.strip_suffix('.')
         && let Some(last) = bare.rsplit([' ', '.']).next()
@@ -95,6 +95,13 @@ pub(super) fn without_roles(name: &str) -> String {
             Some((at, ')' | ']' | '）' | '］' | '】')) => name[..at]
                 .rfind(['(', '[', '（', '［', '【'])
                 .map(|open| (&name[..open], &name[open..at])),
+            // "东野圭吾著"
+            Some((at, '著' | '译' | '訳' | '編' | '编' | '譯'))
+                if name[..at].chars().count() > 2
+                    && !name[..at].ends_with([' ', '・', '\u{3000}']) =>
+            {
+                Some(name.split_at(at))
+            }
             // "村上春樹 著"
             Some((_, last)) if !last.is_ascii() => name
                 .rfind([' ', '\u{3000}', '・'])

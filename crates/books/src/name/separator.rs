@@ -44,8 +44,18 @@ pub(super) fn people_by_role(chunk: &str) -> Vec<&str> {
     if chunk.contains('\u{3000}') && spaced().all(has_role) {
         return spaced().collect();
     }
+    // "东野圭吾 著 刘姿君 译"
     let mut people = Vec::new();
     let mut begin = 0;
+    if !chunk.is_ascii() {
+        for (at, _) in chunk.match_indices(' ') {
+            let role = chunk[..at].rsplit(' ').next().unwrap_or_default();
+            if role > "\u{2e80}" && at > begin + role.len() && is_role(role) {
+                people.push(&chunk[begin..at]);
+                begin = at + 1;
+            }
+        }
+    }
     for (close, _) in chunk.match_indices(") ") {
         let open = chunk[begin..close].rfind('(').map(|open| begin + open);
         let is_end = open.is_some_and(|open| is_role(&chunk[open..close]));

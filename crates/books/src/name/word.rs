@@ -83,8 +83,15 @@ pub(super) fn is_no_initials(word: &str) -> bool {
 
 /// "CAMUS" as "Camus", "O'BRIEN-SMITH" as "O'Brien-Smith".
 pub(super) fn without_capitals(word: &str) -> String {
-    if !is_in_capitals(word) {
+    if !is_in_capitals(word)
+        || !is_no_initials(word)
+            && !is_particle(&word.to_lowercase())
+            && !begins_with_given_name(word)
+    {
         return word.to_owned();
+    }
+    if word.len() > 2 && is_particle(&word.to_lowercase()) {
+        return word.to_lowercase();
     }
     let mut before = ' ';
     let mut name = String::with_capacity(word.len());

@@ -2,6 +2,7 @@
 
 use crate::Isbn;
 use crate::csv::field::Field;
+use crate::csv::line::{number_before, without_note};
 use crate::csv::rating::{Rating, letter_grade};
 use crate::csv::status::{status, yes_or_no};
 use crate::csv::values::is_duration;
@@ -37,6 +38,13 @@ pub(super) struct Evidence {
     pub(super) stars: u32,
     /// Number of cells that count up from one.
     pub(super) counted: u32,
+    /// Number of titles behind a number that goes on from the one before, how many of those have a
+    /// sign between them, and the last number.
+    pub(super) numbered: u32,
+    pub(super) set_apart: u32,
+    pub(super) last_number: u32,
+    /// Number of titles with the mark of a footnote behind them.
+    pub(super) noted: u32,
     /// Number of cells with a time from one day to another.
     pub(super) intervals: u32,
     /// Number of cells with a day, in a column of years or one that nobody knows.
@@ -103,6 +111,19 @@ impl Evidence {
             Field::SeriesPosition => {
                 self.counted += u32::from(cell.parse() == Ok(self.counted + 1));
             }
+            Field::Title | Field::TitleAndAuthor => {
+                let is_place = cell.len() < 5 && cell.parse::<f32>().is_ok();
+                self.places += u32::from(is_place);
+                self.noted += u32::from(without_note(cell).len() < cell.len());
+                if let Some((number, is_apart, _)) = number_before(cell) {
+                    let last = self.last_number;
+                    let goes_on = number == last + 1
+                        || is_apart && (number > last || number == 1 || number + 1 == last);
+                    self.numbered += u32::from(goes_on);
+                    self.set_apart += u32::from(is_apart);
+                    self.last_number = number;
+                }
+            }
             Field::Year => {
                 let interval = Interval::read(cell, DateOrder::DayFirst)
                     .or_else(|_| Interval::read(cell, DateOrder::MonthFirst));
@@ -116,10 +137,6 @@ impl Evidence {
                     self.recent_days += u32::from(date.year >= 2000 || cell.contains(':'));
                 }
                 self.add(Field::DateRead, cell);
-            }
-            Field::Title => {
-                let is_place = cell.len() < 5 && cell.parse::<f32>().is_ok();
-                self.places += u32::from(is_place);
             }
             Field::Pages => self.durations += u32::from(is_duration(cell)),
             Field::Isbn | Field::IsbnOrId | Field::Asin => {
@@ -200,6 +217,16 @@ impl Evidence {
         let is_told = self.isbns + self.restored > 1
             || words(header).iter().any(|word| word.contains("isbn"));
         is_told && self.restored * 5 >= self.short_numbers * 4
+    }
+
+    /// Whether nearly all titles, of which there are `titles`, are counted in front.
+    pub(super) fn counts_titles(&self, titles: u32) -> bool {
+        let least = if self.set_apart == self.numbered {
+            2
+        } else {
+            3
+        };
+        self.numbered >= least && self.numbered * 10 >= titles * 9
     }
 
     pub(super) fn name_order(&self) -> NameOrder {

@@ -90,6 +90,76 @@ impl Columns {
     }
 }
 
+/// The ISBN inside a title or a line, and the text without it: "Emma (ISBN 978-0-14-143958-7)".
+pub(in crate::csv) fn number_in(text: &str) -> Option<(Isbn, String)> {
+    // Most titles have no digits.
+    if text.bytes().filter(u8::is_ascii_digit).count() < 9 {
+        return None;
+    }
+    let isbn = Isbn::find_whole(text).ok()?;
+    let (start, end) = span_of(isbn, text)?;
+    let mut before = text[..start].trim_end();
+    let mut after = text[end..].trim_start();
+    loop {
+        let bare = before.trim_end_matches([' ', ':', '-', '–', ',', ';', '/', '|', '#', '=', '"']);
+        let at = bare.len().saturating_sub(7);
+        let label = bare.get(at..).unwrap_or_default().to_lowercase();
+        let label = ([
+            "isbn-13", "isbn-10", "isbn 13", "isbn 10", "isbn13", "isbn10", "isbn", "ean",
+        ]
+        .iter())
+        .find(|known| label.ends_with(**known));
+        match label {
+            Some(label) => before = &bare[..bare.len() - label.len()],
+            None => {
+                before = bare;
+                break;
+            }
+        }
+    }
+    if let Some(opened) = before.strip_suffix(['(', '[']) {
+        before = opened.trim_end_matches([' ', ',', ':', '-', '–']);
+        after = after.trim_start_matches([')', ']']);
+    }
+    let signs = [' ', ':', '-', '–', ',', ';', '/', '|', '"', '\t'];
+    after = after.trim_start_matches(signs).trim_end();
+    let rest = match before.is_empty() || after.starts_with([')', ']']) {
+        true => format!("{before}{after}"),
+        false => format!("{before} {after}").trim_end().to_owned(),
+    };
+    // "9780525540670,1"
+    let is_count = rest.len() < 3 && !rest.contains(char::is_alphabetic);
+    let rest = if is_count { String::new() } else { rest };
+    // "ISBN-10: 0141439580, ISBN-13: 9780141439587"
+    match number_in(&rest) {
+        Some((other, rest)) if other == isbn => Some((isbn, rest)),
+        _ => Some((isbn, rest)),
+    }
+}
+
+/// Where a number stands in a text that has it, in bytes.
+fn span_of(isbn: Isbn, text: &str) -> Option<(usize, usize)> {
+    let forms = [Some(isbn.as_str().to_owned()), isbn.isbn10()];
+    let digits = text.char_indices().filter(|(_, c)| c.is_ascii_digit());
+    digits.map(|(start, _)| start).find_map(|start| {
+        let mut number = String::new();
+        for (at, c) in text[start..].char_indices() {
+            if c.is_ascii_alphanumeric() {
+                number.push(c.to_ascii_uppercase());
+            } else if !matches!(c, ' ' | '-' | '\u{2010}'..='\u{2015}') {
+                return None;
+            }
+            if number.len() > 9 && forms.iter().flatten().any(|form| *form == number) {
+                return Some((start, start + at + c.len_utf8()));
+            }
+            if number.len() > 13 {
+                return None;
+            }
+        }
+        None
+    })
+}
+
 pub(super) fn is_number(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }

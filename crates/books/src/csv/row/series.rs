@@ -12,7 +12,7 @@ pub(super) const MAX_PLACE: usize = 20;
 /// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis
 /// #3", "Saga, tom 4", "Book 7 of Salt".
 pub(super) fn series_in(text: &str) -> Option<(String, Option<String>)> {
-    let first = text.split([';', '|']).next().unwrap_or_default().trim();
+    let first = first_series(text).trim();
     // "Salt #3 of 5"
     let first = match first.rsplit_once(" of ") {
         Some((before, all)) if before.contains('#') && is_place(all) => before,
@@ -38,6 +38,26 @@ pub(super) fn series_in(text: &str) -> Option<(String, Option<String>)> {
         non_empty(name, MAX_SERIES)?,
         position.as_deref().and_then(place),
     ))
+}
+
+/// The first of several series in a cell: "Dune #1; Arrakis #3", "Dune, Book 1, Arrakis, Book 3".
+pub(super) fn first_series(text: &str) -> &str {
+    let first = text.split([';', '|']).next().unwrap_or_default();
+    let is_end = |at: usize| {
+        let is_counted = first[..at]
+            .rsplit_once('#')
+            .is_some_and(|(_, number)| is_place(number.trim()))
+            || name_and_volume(&first[..at]).is_some();
+        is_counted
+            && first[at + 1..]
+                .trim_start()
+                .starts_with(char::is_alphabetic)
+    };
+    let end = first
+        .match_indices(',')
+        .map(|(at, _)| at)
+        .find(|at| is_end(*at));
+    &first[..end.unwrap_or(first.len())]
 }
 
 /// The number of a volume: "3", "#3", "tom 3", "第3巻".

@@ -3,8 +3,9 @@
 use super::MAX_TITLE;
 use super::cells::Cells;
 use super::draft::Draft;
-use super::series::{MAX_PLACE, MAX_SERIES, is_same_place, is_same_series, place, series_in};
-use crate::Series;
+use super::series::{
+    MAX_PLACE, MAX_SERIES, first_series, is_same_place, is_same_series, place, series_in,
+};
 use crate::csv::columns::Columns;
 use crate::csv::field::Field;
 use crate::csv::line::without_mark;
@@ -12,6 +13,7 @@ use crate::csv::status::yes_or_no;
 use crate::name::search_word;
 use crate::series::{split_series, trailing_brackets};
 use crate::text::{clean, words};
+use crate::{Format, Series};
 
 impl Columns {
     /// The cell of a row's title: of a book that has none, and nothing else that tells it, that of
@@ -39,7 +41,7 @@ impl Columns {
         draft: &mut Draft,
     ) -> (String, Option<Series>) {
         let (unmarked, _) = without_mark(given);
-        let (mut title, mut split) = split_series(without_edition(unmarked));
+        let (mut title, mut split) = split_series(without_form(unmarked).0);
         let position = || {
             // A volume may be one of a set within the series.
             [false, true].into_iter().find_map(|is_volume| {
@@ -50,12 +52,7 @@ impl Columns {
             })
         };
         for (column, text) in cells.all(Field::Series) {
-            if text
-                .split([';', '|'])
-                .filter(|name| !name.trim().is_empty())
-                .count()
-                > 1
-            {
+            if first_series(text).len() + 1 < text.len() {
                 draft.list(column, text, ": only the first series is kept");
             }
             draft.cut(text, MAX_SERIES, "series");
@@ -132,30 +129,52 @@ impl Columns {
     }
 }
 
-/// A title without the brackets in which shops name an edition: "Dune (English Edition)".
-fn without_edition(title: &str) -> &str {
-    let is_edition = |inside: &str| {
-        let words = words(inside);
-        let last = words.last().map_or("", String::as_str);
-        words.len() < 4
-            && matches!(
-                last,
-                "edition"
-                    | "edicion"
-                    | "edicao"
-                    | "edizione"
-                    | "ausgabe"
-                    | "editie"
-                    | "utgave"
-                    | "unabridged"
-                    | "ungekurzt"
-                    | "ebook"
-            )
+/// Words with which shops name the edition and the form of a book.
+const FORMS: &str = "edition edicion edicao edizione ausgabe editie utgave unabridged ungekurzt abridged ebook e book \
+    kindle epub pdf audiobook audio cd mp3 audible hardcover hardback paperback softcover mass market library binding \
+    taschenbuch gebundene gebunden broschiert horbuch relie broche poche tapa dura blanda bolsillo version format digital";
+
+/// A title without what names its edition or its form, in brackets or behind a sign, and that form:
+/// "Dune (English Edition)", "Dune (Unabridged)", "Dune [eBook]", "Dune, Kindle Edition".
+pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
+    let is_form = |word: &String| FORMS.split(' ').any(|form| form == word);
+    let form = |text: &str| match Format::parse(text) {
+        None if words(text)
+            .iter()
+            .any(|word| matches!(word.as_str(), "unabridged" | "ungekurzt")) =>
+        {
+            Some(Format::Audiobook)
+        }
+        form => form,
     };
-    match trailing_brackets(title) {
-        Some((before, inside)) if is_edition(inside) => without_edition(before),
-        _ => title,
+    if let Some((before, inside)) = trailing_brackets(title) {
+        let inside_words = words(inside);
+        let is_edition = inside_words.len() < 4
+            && inside_words.last().is_some_and(|last| {
+                FORMS
+                    .split(' ')
+                    .take(9)
+                    .chain(["ebook"])
+                    .any(|form| form == last)
+            });
+        if is_edition || inside_words.iter().all(is_form) && form(inside).is_some() {
+            let own = form(inside).filter(|_| inside_words.iter().all(is_form));
+            let (bare, inner) = without_form(before);
+            return (bare, own.or(inner));
+        }
+        return (title, None);
     }
+    let behind = [" - ", " – ", ": ", ", "].iter().find_map(|sign| {
+        let (before, after) = title.rsplit_once(*sign)?;
+        (words(after).iter().all(is_form) && !after.contains(',')).then_some((before, form(after)?))
+    });
+    let behind = behind.or_else(|| {
+        let before = title.strip_suffix(" Kindle Edition");
+        before.map(|before| (before, Format::Ebook))
+    });
+    behind.map_or((title, None), |(before, form)| {
+        (before.trim_end(), Some(form))
+    })
 }
 
 /// A title with the article in front that lists of libraries write behind it: "Hobbit, The".

@@ -17,8 +17,8 @@ pub(super) fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
 }
 
 /// Signs that separate fields where a comma is written otherwise, or in old programs.
-const UNUSUAL_DELIMITERS: [char; 10] = [
-    '，', '；', '｜', '¦', '^', '~', '؛', '、', '\u{1f}', '\u{1}',
+const UNUSUAL_DELIMITERS: [char; 11] = [
+    '，', '；', '｜', '¦', '^', '~', '؛', '、', '\u{1f}', '\u{1}', ':',
 ];
 
 /// The text with commas for an unusual sign between its fields, and that sign; `None` when it has

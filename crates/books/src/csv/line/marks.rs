@@ -1,0 +1,118 @@
+//! Marks around a book in a line or a cell: bullets, numbers, boxes, ratings, footnotes.
+
+use crate::csv::rating::Rating;
+
+/// A line without the stars behind it: "Dune (4/5)", "Dune ★★★★".
+pub(super) fn without_rating(line: &str) -> (&str, Option<f64>) {
+    let (rest, stars) = match line.rsplit_once([' ', '(', '[']) {
+        Some((rest, stars)) => (rest, stars.trim_end_matches([')', ']'])),
+        None => return (line, None),
+    };
+    let is_rating = stars.contains(['★', '⭐']) || stars.ends_with("/5") || stars.ends_with("/10");
+    match Rating::read(stars).filter(|_| is_rating) {
+        Some(Rating::Share(share)) => {
+            let rest = rest.trim_end_matches([' ', '(', '[', '-', '–', ',', ':']);
+            (rest, Some((share * 500.0).round() / 100.0))
+        }
+        _ => (line, None),
+    }
+}
+
+/// A title without the check box or bullet in front and the marks of a footnote behind, and whether
+/// that box is marked: "[x] Dune", "~~Emma~~", "Dune¹".
+pub(in crate::csv) fn without_mark(title: &str) -> (&str, Option<bool>) {
+    const MARKS: [char; 15] = [
+        '•', '*', '-', '–', '·', '▪', '►', '‣', '[', '☐', '☑', '✓', '✔', '✅', '~',
+    ];
+    let noted = without_note(title);
+    if !title.starts_with(MARKS) {
+        return (noted, None);
+    }
+    let (bare, mark) = without_bullet(title);
+    let bare = bare
+        .strip_prefix("~~")
+        .and_then(|bare| bare.strip_suffix("~~"))
+        .unwrap_or(bare);
+    let bare = without_note(bare);
+    match bare.trim() {
+        "" => (title, None),
+        bare => (bare, mark),
+    }
+}
+
+/// A title without the marks of footnotes behind it: "Dune¹", "Dune[2]", "Dune*", "Dune†".
+pub(in crate::csv) fn without_note(title: &str) -> &str {
+    let bare = title.trim_end_matches(['¹', '²', '³', '†', '‡']);
+    let in_brackets = || {
+        let (before, note) = bare.strip_suffix(']')?.rsplit_once('[')?;
+        let is_note = note.len() < 3 && note.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        // "Dune [2]" is a volume.
+        (is_note && !note.is_empty() && !before.ends_with(' ')).then_some(before)
+    };
+    // "M*A*S*H", "*Dune*"
+    let starred = || bare.strip_suffix('*').filter(|rest| !rest.contains('*'));
+    match in_brackets().or_else(starred) {
+        Some(rest) if !rest.trim().is_empty() => without_note(rest),
+        _ if bare.trim().is_empty() => title,
+        _ => bare.trim_end(),
+    }
+}
+
+/// Whether a text that stands alone in its row is a footnote: "* reread", "[1] second edition".
+pub(in crate::csv) fn is_footnote(text: &str) -> bool {
+    let is_numbered = |rest: &str| {
+        let (number, _) = rest.split_once(']').unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    text.starts_with(['*', '†', '‡', '¹', '²', '³'])
+        || text.strip_prefix('[').is_some_and(is_numbered)
+}
+
+/// The number in front of a title, whether a sign sets it apart, and the title: "1. Emma", "#2 Emma",
+/// "3 Emma".
+pub(in crate::csv) fn number_before(title: &str) -> Option<(u32, bool, &str)> {
+    let bare = title.trim_start_matches(['#', '№', '(', ' ']);
+    let length = bare.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = bare.split_at_checked(length).filter(|_| length < 5)?;
+    let text = rest.trim_start_matches(['.', ')', ':', '-', '–', '、', '．', ' ']);
+    let gap = &rest[..rest.len() - text.len()];
+    let is_apart = gap.trim().len() + title.len() > bare.len();
+    (gap.ends_with([' ', '、', '．', ')']) && !text.is_empty()).then_some((
+        digits.parse().ok()?,
+        is_apart,
+        text,
+    ))
+}
+
+/// A line without "1.", "2)", "-", "•" or "[x]" in front, and whether that box is marked.
+pub(super) fn without_bullet(line: &str) -> (&str, Option<bool>) {
+    let line = line.trim();
+    let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
+    if bare.len() < line.len() && bare.starts_with(' ') {
+        return without_bullet(bare);
+    }
+    for (mark, is_read) in [
+        ("[ ]", false),
+        ("[]", false),
+        ("[x]", true),
+        ("[X]", true),
+        ("☐", false),
+        ("☑", true),
+        ("✓", true),
+        ("✔", true),
+        ("✅", true),
+    ] {
+        if let Some(rest) = line.strip_prefix(mark) {
+            return (rest.trim_start_matches('\u{fe0f}').trim(), Some(is_read));
+        }
+    }
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    match line
+        .get(digits..)
+        .unwrap_or_default()
+        .strip_prefix(['.', ')'])
+    {
+        Some(rest) if (1..=4).contains(&digits) && rest.starts_with(' ') => (rest.trim(), None),
+        _ => (line, None),
+    }
+}

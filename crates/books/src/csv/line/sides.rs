@@ -1,0 +1,221 @@
+//! Titles and authors on the two sides of a sign, as all lines of a list have them.
+
+use std::collections::HashSet;
+
+use super::whole::year;
+use crate::name::likeness;
+use crate::series::trailing_brackets;
+use crate::text::words;
+
+/// A sign between title and author.
+struct Sign {
+    signs: &'static [&'static str],
+    /// The tenths of a list's lines that have it where it stands between title and author.
+    least: u32,
+    /// How much a line on average is like a name on the author's side.
+    likeness: u32,
+}
+
+const BRACKETS: usize = 0;
+const BY: usize = 1;
+const DASH: usize = 2;
+const STOP: usize = 4;
+const COMMA: usize = 5;
+
+/// The signs in the order in which they are looked for.
+const SIGNS: [Sign; 6] = [
+    Sign {
+        signs: &[],
+        least: 6,
+        likeness: 1,
+    },
+    Sign {
+        signs: &[
+            " by ", " By ", " by: ", " von ", " von: ", " par ", " de ", " di ", " door ", " av ",
+            " af ",
+        ],
+        least: 5,
+        likeness: 0,
+    },
+    Sign {
+        signs: &[
+            " - ", " – ", " — ", " -- ", " / ", " | ", " ~ ", " · ", " • ", "\t", " ― ", "——",
+        ],
+        least: 3,
+        likeness: 1,
+    },
+    Sign {
+        signs: &[":", "："],
+        least: 5,
+        likeness: 2,
+    },
+    Sign {
+        signs: &[". "],
+        least: 8,
+        likeness: 2,
+    },
+    Sign {
+        signs: &[", ", "，", "、"],
+        least: 8,
+        likeness: 1,
+    },
+];
+
+/// The texts beside the first sign of a kind, and those beside the last.
+struct Sides<'l> {
+    first: (&'l str, &'l str),
+    last: (&'l str, &'l str),
+}
+
+impl<'l> Sides<'l> {
+    fn of(line: &'l str, kind: usize) -> Option<Self> {
+        if kind == BRACKETS {
+            let (title, inside) = trailing_brackets(line)?;
+            // "Emma (Jane Austen, 1815)"
+            let author = match inside.rsplit_once(", ") {
+                Some((author, last)) if year(last).is_some() => author,
+                _ => inside,
+            };
+            let sides = (title, author);
+            return Some(Self {
+                first: sides,
+                last: sides,
+            });
+        }
+        let places = || {
+            (SIGNS[kind].signs.iter())
+                .flat_map(move |sign| {
+                    let places = line.match_indices(*sign);
+                    places.map(move |(at, _)| (at, at + sign.len()))
+                })
+                // Behind an initial a full stop ends nothing.
+                .filter(move |(at, _)| kind != STOP || ends_sentence(&line[..*at]))
+        };
+        let (mut first, last) = (places().min()?, places().max()?);
+        // "Austen, Jane, Emma"
+        if kind == COMMA
+            && let Some(second) = places().filter(|place| *place > first).min()
+            && line[first.1..second.0].split(' ').count() == 1
+            && likeness(&line[..second.0]) > 2
+        {
+            first = second;
+        }
+        let beside = |(start, end): (usize, usize)| {
+            let sides = (line[..start].trim(), line[end..].trim());
+            (!sides.0.is_empty() && !sides.1.is_empty()).then_some(sides)
+        };
+        Some(Self {
+            first: beside(first)?,
+            last: beside(last)?,
+        })
+    }
+}
+
+fn ends_sentence(text: &str) -> bool {
+    let last = text.rsplit([' ', '.']).next().unwrap_or_default();
+    last.chars().count() > 1
+}
+
+/// The text before the first full stop that ends a sentence, and what follows it.
+pub(in crate::csv) fn sentence(text: &str) -> Option<(&str, &str)> {
+    Some(Sides::of(text, STOP)?.first)
+}
+
+/// Where the authors stand in the lines of a list: for each kind of sign, whether they are in front
+/// of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::csv) struct Habits([Option<bool>; SIGNS.len()]);
+
+/// What the lines of a list tell of it together.
+#[derive(Default)]
+pub(in crate::csv) struct Lines {
+    all: u32,
+    tallies: [Tally; SIGNS.len()],
+}
+
+#[derive(Default)]
+struct Tally {
+    lines: u32,
+    /// How much the texts on the left and on the right are like names.
+    left: u32,
+    right: u32,
+    /// Number of single words on the left.
+    single: u32,
+    seen: [HashSet<String>; 2],
+}
+
+impl Lines {
+    pub(in crate::csv) fn add(&mut self, cell: &str) {
+        self.all += 1;
+        let line = super::Bare::of(cell);
+        for (kind, tally) in self.tallies.iter_mut().enumerate() {
+            let Some(Sides { first, last }) = Sides::of(line.text, kind) else {
+                continue;
+            };
+            let (left, right) = (first.0, last.1);
+            let seen = &mut tally.seen;
+            let mut score = |at: usize, text: &str| {
+                let is_again = !seen[at].insert(words(text).concat());
+                likeness(text) + if is_again { 2 } else { 0 }
+            };
+            tally.lines += 1;
+            tally.left += score(0, left);
+            tally.right += score(1, right);
+            let is_single =
+                !left.contains(' ') && (right.contains(' ') || right.contains(['\'', '’']));
+            tally.single += u32::from(is_single && left.starts_with(char::is_uppercase));
+        }
+    }
+
+    pub(in crate::csv) fn habits(&self) -> Habits {
+        let mut habits = Habits::default();
+        for ((tally, sign), (kind, habit)) in
+            (self.tallies.iter().zip(&SIGNS)).zip(habits.0.iter_mut().enumerate())
+        {
+            let Tally {
+                lines, left, right, ..
+            } = *tally;
+            if lines < 2 || lines * 10 < self.all * sign.least {
+                continue;
+            }
+            let enough = lines * sign.likeness;
+            *habit = match kind {
+                BY | BRACKETS => (right >= enough).then_some(false),
+                _ if left > right * 2 && left >= enough => Some(true),
+                _ if right > left * 2 && right >= enough => Some(false),
+                // "Camus, L'Étranger"
+                COMMA if lines > 2 && tally.single * 10 >= lines * 8 => Some(true),
+                _ => None,
+            };
+        }
+        habits
+    }
+}
+
+/// Title and author of a line in a list with these habits.
+pub(super) fn title_and_author(line: &str, habits: Habits) -> Option<(&str, &str)> {
+    for (kind, habit) in habits.0.into_iter().enumerate() {
+        let Some(Sides { first, last }) = Sides::of(line, kind) else {
+            continue;
+        };
+        let (left, right) = (likeness(first.0), likeness(last.1));
+        let is_author_first = match habit {
+            // One line may be the other way round.
+            Some(true) => !(kind == DASH && left == 0 && right > 2),
+            Some(false) => kind == DASH && right == 0 && left > 2,
+            None => match kind {
+                BRACKETS | COMMA if right > 2 => false,
+                // "Stand by Me"
+                BY if right > 2 || right > 0 && line.contains(" by ") => false,
+                // "Jane Eyre - Charlotte Brontë": the title first is usual.
+                DASH if left.max(right) > 2 => right < 3,
+                _ => continue,
+            },
+        };
+        return Some(match is_author_first {
+            true => (first.1, first.0),
+            false => last,
+        });
+    }
+    None
+}

@@ -1,0 +1,38 @@
+//! Titles with more in their cells than the title, and lists of lines without columns, in
+//! `titles_and_lines.txt`: what each shows, the file, and what its reader expects.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod cases;
+mod shown;
+
+use cases::check_all;
+use shown::check;
+
+#[test]
+fn every_list_comes_to_what_its_reader_expects() {
+    check_all(include_str!("titles_and_lines.txt"), 40);
+}
+
+#[test]
+fn a_title_stays_findable_as_it_was_given() {
+    for (given, title) in [
+        ("Emma (ISBN 9780141439587)", "Emma"),
+        ("Emma (Unabridged)", "Emma"),
+        ("Emma[1]", "Emma"),
+    ] {
+        let csv = format!("Title,Author\n{given},Jane Austen\n");
+        let library = books::read_csv(csv.as_bytes(), 10).unwrap();
+        let row = &library.books[0];
+        assert_eq!(row.wanted.title, title);
+        assert_eq!(row.imported.given_title.as_deref(), Some(given));
+    }
+}
+
+#[test]
+fn a_lone_count_behind_a_number_is_no_title() {
+    check(
+        "9780141439587,1\n9780441172719,2\n",
+        "9780141439587\n9780441172719",
+    );
+}
