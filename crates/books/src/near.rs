@@ -98,11 +98,11 @@ pub(crate) fn merge<'a>(
         .collect();
     for (reason, record) in more {
         if !all.iter().any(|(_, known)| is_same(known, &record)) {
-            all.push((reason, record));
+            // Behind its equals: what the provider thought best stays first among them.
+            let place = all.partition_point(|(known, _)| *known <= reason);
+            all.insert(place, (reason, record));
         }
     }
-    // Stable: what the provider thought best stays first among equals.
-    all.sort_by_key(|(reason, _)| *reason);
     all.truncate(MAX_NEAR);
     list.extend(all.into_iter().map(|(reason, record)| Near {
         record: record.into_owned(),

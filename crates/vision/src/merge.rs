@@ -42,8 +42,12 @@ pub fn merge(photos: Vec<Vec<Detection>>) -> Vec<Detection> {
             _ => books.push(book),
         }
     }
-    books.sort_by_key(|book| book.first_seen);
-    books.into_iter().map(|book| book.detection).collect()
+    let mut in_order: Vec<Book> = Vec::with_capacity(books.len());
+    for book in books {
+        let place = in_order.partition_point(|known| known.first_seen <= book.first_seen);
+        in_order.insert(place, book);
+    }
+    in_order.into_iter().map(|book| book.detection).collect()
 }
 
 /// The detections that are none of the `known` books, in the sense of [`merge`].

@@ -256,10 +256,15 @@ fn of_board(text: &str, max_rows: usize) -> Option<Shaped> {
     }
     let mut table = Shaped::with_room(text.len() * 2);
     table.push(1, ["Title", "Status"]);
-    // Cells behind the last name come last.
-    books.sort_by_key(|(column, ..)| (*column).min(names.len()));
+    let mut by_column = vec![Vec::new(); names.len() + 1];
     for (column, row, book) in &books {
-        table.push(*row, std::iter::once(book).chain(names.get(*column)));
+        // Cells behind the last name come last.
+        by_column[(*column).min(names.len())].push((row, book));
+    }
+    for (at, books) in by_column.into_iter().enumerate() {
+        for (row, book) in books {
+            table.push(*row, std::iter::once(book).chain(names.get(at)));
+        }
     }
     Some(table)
 }

@@ -662,8 +662,11 @@ fn merge_dates(source: &mut Source, more: &Source) -> usize {
         || is_read_again
         || all.first() != source.date_read.as_ref() && !source.dates_read.is_empty()
     {
-        all.sort_by(|a, b| end_of(a).cmp(end_of(b)));
-        source.dates_read = all;
+        source.dates_read.clear();
+        for time in all {
+            let place = (source.dates_read).partition_point(|known| end_of(known) <= end_of(&time));
+            source.dates_read.insert(place, time);
+        }
     }
     source.date_started = started;
     source.date_stopped = source.date_stopped.clone().max(more.date_stopped.clone());

@@ -215,8 +215,11 @@ impl Queue {
         let order = |entry: &Entry| (entry.place, entry.since, entry.job.clone());
         let own_order = order(own);
         let before = |entry: &&Entry| !entry.computes && order(entry) < own_order;
-        let mut first: Vec<&Entry> = self.entries.iter().filter(before).collect();
-        first.sort_by_key(|entry| order(entry));
+        let mut first: Vec<&Entry> = Vec::new();
+        for entry in self.entries.iter().filter(before) {
+            let place = first.partition_point(|known| order(known) <= order(entry));
+            first.insert(place, entry);
+        }
         for entry in first.iter().copied().chain([own]) {
             let has_slot = free > 0 && (free_for_long > 0 || !entry.is_long());
             if !has_slot {

@@ -58,16 +58,15 @@ pub(crate) fn read(photo: &Gray, pulse: &mut dyn FnMut()) -> Vec<Barcode> {
         reduced = level.halved();
         level = &reduced;
     }
-    let mut found: Vec<(usize, Barcode)> = readings
-        .into_iter()
-        .map(|(isbn, mut lines)| {
-            lines.dedup_by_key(|reading| reading.line);
-            let lines = largest_cluster(lines);
-            let bounding_box = enclose(&lines);
-            (lines.len(), Barcode { isbn, bounding_box })
-        })
-        .collect();
-    found.sort_by_key(|(lines, _)| std::cmp::Reverse(*lines));
+    // Those that most lines agree on come first.
+    let mut found: Vec<(usize, Barcode)> = Vec::with_capacity(readings.len());
+    for (isbn, mut lines) in readings {
+        lines.dedup_by_key(|reading| reading.line);
+        let lines = largest_cluster(lines);
+        let bounding_box = enclose(&lines);
+        let place = found.partition_point(|(more, _)| *more >= lines.len());
+        found.insert(place, (lines.len(), Barcode { isbn, bounding_box }));
+    }
     let mut codes: Vec<Barcode> = Vec::new();
     for (lines, code) in found {
         // Where a better read code is, another one is a misreading of it.

@@ -170,6 +170,8 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
     });
     let behind = behind.or_else(|| {
         let before = title.strip_suffix(" Kindle Edition");
+        // A title may be of them: "The Kindle Edition".
+        let before = before.filter(|before| !matches!(*before, "The" | "A" | "My"));
         before.map(|before| (before, Format::Ebook))
     });
     behind.map_or((title, None), |(before, form)| {
