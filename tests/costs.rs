@@ -22,7 +22,7 @@ fn components_stay_small() {
         ("reader", 8 << 20),
         ("enrichment", 7 << 18),
         ("status", 7 << 18),
-        ("relay", 1 << 20),
+        ("relay", 17 << 16),
     ] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../target/wasm32-wasip2/component")

@@ -10,8 +10,8 @@ use super::table::{DELIMITERS, MAX_HEADER};
 /// the status, of its books.
 pub(super) const SHELF: &str = "Sheet (shelf)";
 
-/// A table written anew, and the number that each of its records has in the user's file: of its line,
-/// where the file has no records.
+/// A table written anew, and the number that each of its records has in the user's file: that of
+/// its line, where the file has no records.
 #[derive(Default)]
 pub(super) struct Shaped {
     pub text: String,

@@ -33,8 +33,8 @@ pub(super) fn people(cell: &str) -> Vec<&str> {
     people
 }
 
-/// Splits people behind each of whom stands what they did: "이민진 (지은이) 신승미 (옮긴이)",
-/// "山田花・作　佐藤葉・訳".
+/// Splits people behind each of whom stands what they did:
+/// "이민진 (지은이) 신승미 (옮긴이)", "山田花・作　佐藤葉・訳".
 pub(super) fn people_by_role(chunk: &str) -> Vec<&str> {
     let spaced = || chunk.split('\u{3000}').map(str::trim);
     let has_role = |person: &str| {

@@ -68,8 +68,8 @@ pub(in crate::csv) fn is_footnote(text: &str) -> bool {
         || text.strip_prefix('[').is_some_and(is_numbered)
 }
 
-/// The number in front of a title, whether a sign sets it apart, and the title: "1. Emma", "#2 Emma",
-/// "3 Emma".
+/// The number in front of a title, whether a sign sets it apart, and the title: "1. Emma",
+/// "#2 Emma", "3 Emma".
 pub(in crate::csv) fn number_before(title: &str) -> Option<(u32, bool, &str)> {
     let bare = title.trim_start_matches(['#', '№', '(', ' ']);
     let length = bare.bytes().take_while(u8::is_ascii_digit).count();

@@ -26,7 +26,8 @@ const BETWEEN: [char; 18] = [
     ' ', ',', ';', ':', '-', '–', '—', '/', '|', '(', ')', '（', '）', '：', '，', '・', '·', '　',
 ];
 
-/// Title and author of a line whose title is in quotes: `"Emma", Jane Austen`, `《三体》刘慈欣`.
+/// Title and author of a line whose title is in quotes: `"Emma", Jane Austen`,
+/// `《三体》刘慈欣`.
 pub(super) fn quoted(line: &str) -> Option<(&str, &str)> {
     QUOTES.iter().find_map(|(open, close)| {
         let (title, beside) = if let Some(rest) = line.strip_prefix(*open) {
