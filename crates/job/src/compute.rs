@@ -111,8 +111,8 @@ impl QueueTurn {
 
 impl<E: Effects> Run<'_, E> {
     /// Waits for a slot for work that `takes` about so long; `None` when the next run had better
-    /// wait on, because of this one's budget or of the memory that it holds. While it waits, the job
-    /// commits now and then, so that its watchers see that it is alive.
+    /// wait on, because of this one's budget or of the memory that it holds. While it waits, the
+    /// job commits now and then, so that its watchers see that it is alive.
     ///
     /// # Errors
     /// [`Stop::Lost`], [`Stop::Canceled`], and those of a commit.
