@@ -1,5 +1,6 @@
 //! Titles with more in their cells than the title, and lists of lines without columns, in
-//! `titles_and_lines.txt`: what each shows, the file, and what its reader expects.
+//! `titles_and_lines.txt` and
+//! `lines_of_lists.txt`: what each shows, the file, and what its reader expects.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -12,6 +13,11 @@ use shown::check;
 #[test]
 fn every_list_comes_to_what_its_reader_expects() {
     check_all(include_str!("titles_and_lines.txt"), 40);
+}
+
+#[test]
+fn lines_of_lists_are_split_where_their_authors_begin() {
+    check_all(include_str!("lines_of_lists.txt"), 10);
 }
 
 #[test]

@@ -297,11 +297,13 @@ fn is_split_by(sample: &[Record], delimiter: u8) -> bool {
 }
 
 /// Whether the commas of most lines are within names, brackets or citations: "Kafka, Franz: Der
-/// Prozess", "Emma (Jane Austen, 1815)".
+/// Prozess", "Orwell, George - 1984", "Emma (Jane Austen, 1815)".
 fn are_lines_with_commas(sample: &[Record]) -> bool {
     let is_torn = |cell: &str| {
         cell.starts_with(' ')
-            && (cell.contains(": ")
+            && ([": ", " - ", " – ", " — "]
+                .iter()
+                .any(|sign| cell.contains(sign))
                 || sentence(cell).is_some()
                 || cell.contains(')') && !cell.contains('('))
     };

@@ -8,6 +8,7 @@ pub(super) use marks::{is_footnote, number_before, without_mark, without_note};
 pub(super) use sides::{Habits, Lines, sentence};
 
 use super::row::number_in;
+use crate::name::begins_with_given_name;
 use crate::series::trailing_brackets;
 use crate::{Isbn, IsbnError};
 use marks::{without_bullet, without_rating};
@@ -81,11 +82,12 @@ impl Line {
             .unwrap_or((text, ""));
         // "Emma (1815) by Jane Austen"
         let (title, of_title) = without_year(title);
-        let is_quote =
-            |c: char| c.is_whitespace() || matches!(c, '"' | '“' | '”' | '„' | '«' | '»' | '_');
-        read.title = (title.trim_end_matches([',', ';', ' ']))
-            .trim_matches(is_quote)
-            .to_owned();
+        let is_quote = |c: char| matches!(c, '"' | '“' | '”' | '„' | '«' | '»' | '_');
+        let title = title.trim_end_matches([',', ';', ' ']).trim();
+        let bare = title.trim_matches(|c: char| c.is_whitespace() || is_quote(c));
+        // `"A Problem from Hell": America and the Age of Genocide`
+        let is_partly_quoted = bare.contains(is_quote) && bare.len() < title.len();
+        read.title = if is_partly_quoted { title } else { bare }.to_owned();
         read.author = author.trim().to_owned();
         let in_brackets = text
             .strip_suffix(')')
@@ -115,12 +117,23 @@ fn without_year(line: &str) -> (&str, Option<i32>) {
         trailing_brackets(line).and_then(|(text, inside)| Some((text, Some(year(inside)?))));
     let behind = || {
         let (text, last) = line.rsplit_once(' ')?;
-        let text = text.strip_suffix([',', '-', '–'])?.trim_end();
-        // "George Orwell - 1984" has a title there.
-        let signs = [" - ", " – ", ", ", " by ", " von ", " par ", " de "];
-        (signs.iter().any(|sign| text.contains(sign))).then_some((text, Some(year(last)?)))
+        let text = text.strip_suffix([',', '-', '–', '.'])?.trim_end();
+        // "George Orwell - 1984" and "Orwell, George - 1984" have a title there.
+        let signs = [" - ", " – ", ", ", ". ", " by ", " von ", " par ", " de "];
+        let has_both = signs.iter().any(|sign| text.contains(sign)) && !is_turned_name(text);
+        has_both.then_some((text, Some(year(last)?)))
     };
     inside.or_else(behind).unwrap_or((line, None))
+}
+
+/// Whether a text is one name with the family in front: "Orwell, George", "Le Guin, Ursula K.".
+fn is_turned_name(text: &str) -> bool {
+    let is_given = |given: &str| {
+        let mut words = given.split(' ');
+        words.next().is_some_and(begins_with_given_name) && words.all(|word| word.ends_with('.'))
+    };
+    text.split_once(", ")
+        .is_some_and(|(_, given)| is_given(given))
 }
 
 /// Whether a line is a number as long as a damaged ISBN, and nothing else.

@@ -36,9 +36,19 @@ pub(crate) fn likeness(text: &str) -> u32 {
     let are_initials = words
         .split_last()
         .is_some_and(|(_, given)| given.iter().all(|word| is_dotted(word)));
-    if begins_with_given_name(text) || are_initials || order_in(text) == Some(NameOrder::LastFirst)
-    {
+    if begins_with_given_name(text) || are_initials {
         return 3;
+    }
+    if order_in(text) == Some(NameOrder::LastFirst)
+        && let Some((_, given)) = text.split_once(", ")
+    {
+        let is_known = begins_with_given_name(given) || given.split(' ').any(is_dotted);
+        // "Discworld, Book Four"
+        return match given.split(' ').count() {
+            _ if is_known => 3,
+            1 => 2,
+            _ => 1,
+        };
     }
     u32::from(
         words.len() < 5 && !begins_with_article(text) && !text.contains(',') && is_cased(text),

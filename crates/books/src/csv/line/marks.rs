@@ -112,7 +112,8 @@ pub(super) fn without_bullet(line: &str) -> (&str, Option<bool>) {
         .unwrap_or_default()
         .strip_prefix(['.', ')'])
     {
-        Some(rest) if (1..=4).contains(&digits) && rest.starts_with(' ') => (rest.trim(), None),
+        // "1984. George Orwell"
+        Some(rest) if (1..=3).contains(&digits) && rest.starts_with(' ') => (rest.trim(), None),
         _ => (line, None),
     }
 }

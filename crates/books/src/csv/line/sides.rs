@@ -19,8 +19,15 @@ struct Sign {
 const BRACKETS: usize = 0;
 const BY: usize = 1;
 const DASH: usize = 2;
+const COLON: usize = 3;
 const STOP: usize = 4;
 const COMMA: usize = 5;
+
+/// Number of the words before authors that stand within no name.
+const ENGLISH: usize = 3;
+
+/// Number of the words before authors that are seldom a part of a title.
+const SURE: usize = 7;
 
 /// The signs in the order in which they are looked for.
 const SIGNS: [Sign; 6] = [
@@ -31,7 +38,7 @@ const SIGNS: [Sign; 6] = [
     },
     Sign {
         signs: &[
-            " by ", " By ", " by: ", " von ", " von: ", " par ", " de ", " di ", " door ", " av ",
+            " by ", " By ", " by: ", " von ", " von: ", " par ", " door ", " de ", " di ", " av ",
             " af ",
         ],
         least: 5,
@@ -82,6 +89,13 @@ impl<'l> Sides<'l> {
                 last: sides,
             });
         }
+        if kind == BY {
+            let sides = beside(line, place_of_by(line)?)?;
+            return Some(Self {
+                first: sides,
+                last: sides,
+            });
+        }
         let places = || {
             (SIGNS[kind].signs.iter())
                 .flat_map(move |sign| {
@@ -100,15 +114,31 @@ impl<'l> Sides<'l> {
         {
             first = second;
         }
-        let beside = |(start, end): (usize, usize)| {
-            let sides = (line[..start].trim(), line[end..].trim());
-            (!sides.0.is_empty() && !sides.1.is_empty()).then_some(sides)
-        };
         Some(Self {
-            first: beside(first)?,
-            last: beside(last)?,
+            first: beside(line, first)?,
+            last: beside(line, last)?,
         })
     }
+}
+
+/// The texts on both sides of a place.
+fn beside(line: &str, (start, end): (usize, usize)) -> Option<(&str, &str)> {
+    let sides = (line[..start].trim(), line[end..].trim());
+    (!sides.0.is_empty() && !sides.1.is_empty()).then_some(sides)
+}
+
+/// The place of the word before the author. Words of other languages stand within names, too:
+/// "Simone de Beauvoir", "Johann Wolfgang von Goethe".
+fn place_of_by(line: &str) -> Option<(usize, usize)> {
+    let places =
+        |sign: &'static str| (line.match_indices(sign)).map(move |(at, _)| (at, at + sign.len()));
+    let (english, others) = SIGNS[BY].signs.split_at(ENGLISH);
+    if let Some(last) = english.iter().flat_map(|sign| places(sign)).max() {
+        return Some(last);
+    }
+    let others = || others.iter().flat_map(|sign| places(sign));
+    let before_name = others().filter(|(_, end)| likeness(&line[*end..]) > 2);
+    before_name.min().or_else(|| others().max())
 }
 
 fn ends_sentence(text: &str) -> bool {
@@ -156,7 +186,8 @@ impl Lines {
             let seen = &mut tally.seen;
             let mut score = |at: usize, text: &str| {
                 let is_again = !seen[at].insert(words(text).concat());
-                likeness(text) + if is_again { 2 } else { 0 }
+                // A series is said again, too: "Star Wars: Heir to the Empire".
+                likeness(text) + if is_again && kind != COLON { 2 } else { 0 }
             };
             tally.lines += 1;
             tally.left += score(0, left);
@@ -188,13 +219,25 @@ impl Lines {
                 _ => None,
             };
         }
+        // "Las aventuras de Tom Sawyer - Mark Twain"
+        if habits.0[DASH].is_some() && self.tallies[DASH].lines >= self.tallies[BY].lines {
+            habits.0[BY] = None;
+        }
         habits
     }
 }
 
+/// Whether one of two texts has several words.
+fn have_several_words((left, right): (&str, &str)) -> bool {
+    left.contains(' ') || right.contains(' ')
+}
+
 /// Title and author of a line in a list with these habits.
 pub(super) fn title_and_author(line: &str, habits: Habits) -> Option<(&str, &str)> {
-    for (kind, habit) in habits.0.into_iter().enumerate() {
+    let kinds = || habits.0.into_iter().enumerate();
+    let with_habit = kinds().filter(|(_, habit)| habit.is_some());
+    let others = kinds().filter(|(_, habit)| habit.is_none());
+    for (kind, habit) in with_habit.chain(others) {
         let Some(Sides { first, last }) = Sides::of(line, kind) else {
             continue;
         };
@@ -202,11 +245,16 @@ pub(super) fn title_and_author(line: &str, habits: Habits) -> Option<(&str, &str
         let is_author_first = match habit {
             // One line may be the other way round.
             Some(true) => !(kind == DASH && left == 0 && right > 2),
+            // "Stand by Me"
+            Some(false) if kind == BY && right == 0 && !have_several_words(last) => continue,
             Some(false) => kind == DASH && right == 0 && left > 2,
             None => match kind {
                 BRACKETS | COMMA if right > 2 => false,
-                // "Stand by Me"
-                BY if right > 2 || right > 0 && line.contains(" by ") => false,
+                BY if right > 0 && line.contains(" by ") => false,
+                // "El diario de Ana Frank"
+                BY if right > 2 && SIGNS[BY].signs[..SURE].iter().any(|by| line.contains(by)) => {
+                    false
+                }
                 // "Jane Eyre - Charlotte Brontë": the title first is usual.
                 DASH if left.max(right) > 2 => right < 3,
                 _ => continue,

@@ -38,6 +38,8 @@ pub(super) fn quoted(line: &str) -> Option<(&str, &str)> {
             (title, before)
         };
         let bare = beside.trim_matches(BETWEEN);
+        // Behind a colon a subtitle may stand.
+        let is_between = |c: char| BETWEEN.contains(&c) && c != ':';
         let author = ["by ", "By ", "von ", "par ", "de ", "di "]
             .iter()
             .find_map(|by| bare.strip_prefix(by))
@@ -45,8 +47,8 @@ pub(super) fn quoted(line: &str) -> Option<(&str, &str)> {
         let is_told = *open > '\u{3000}'
             || author.len() < bare.len()
             || likeness(author) > 0
-            || beside.trim().starts_with(BETWEEN)
-            || beside.trim().ends_with(BETWEEN);
+            || beside.trim().starts_with(is_between)
+            || beside.trim().ends_with(is_between);
         let is_short = author.split(' ').count() < 9;
         (is_told && is_short && !author.is_empty() && !title.is_empty())
             .then_some((title.trim(), author))
@@ -107,7 +109,9 @@ pub(super) fn citation(line: &str) -> Option<Cited<'_>> {
         }
         None => "",
     };
-    let is_name = likeness(author) > 0 || author.contains(", ") && author.split(' ').count() < 9;
+    // "Great Expectations. Charles Dickens. 1861" is no citation.
+    let is_name = likeness(author) > likeness(title)
+        || author.contains(", ") && author.split(' ').count() < 9;
     (year.is_some() && is_name).then(|| Cited {
         author,
         title: title.trim_matches(['*', '_', ' ', '.']),
