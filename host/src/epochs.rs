@@ -7,7 +7,7 @@
 
 use std::num::NonZero;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread::Thread;
@@ -41,17 +41,27 @@ pub(crate) struct EpochScheduler {
 
 #[derive(Default)]
 struct Ticking {
-    /// Whether a slice has begun, or goes on, since the last tick.
-    wanted: AtomicBool,
+    /// Number of instances that compute. As long as there is one, ticks come: a single one could
+    /// come before the instance has set its deadline, if the system lets others run meanwhile.
+    computing: AtomicUsize,
     over: AtomicBool,
 }
 
-impl Ticking {
-    /// Asks for one more tick.
-    fn want(&self, ticker: &Thread) {
-        if !self.wanted.swap(true, Ordering::AcqRel) {
+/// Lets the epochs tick until it is dropped.
+struct Ticks<'t>(&'t Ticking);
+
+impl<'t> Ticks<'t> {
+    fn begin(ticking: &'t Ticking, ticker: &Thread) -> Self {
+        if ticking.computing.fetch_add(1, Ordering::AcqRel) == 0 {
             ticker.unpark();
         }
+        Self(ticking)
+    }
+}
+
+impl Drop for Ticks<'_> {
+    fn drop(&mut self) {
+        self.0.computing.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -111,9 +121,9 @@ impl EpochScheduler {
         let shared = ticking.clone();
         let tick = move || {
             while !shared.over.load(Ordering::Acquire) {
-                if !shared.wanted.swap(false, Ordering::AcqRel) {
+                // Woken by each of a thousand short slices it ticks once a millisecond all the same.
+                if shared.computing.load(Ordering::Acquire) == 0 {
                     std::thread::park();
-                    continue;
                 }
                 std::thread::sleep(SLICE);
                 engine.increment_epoch();
@@ -142,14 +152,11 @@ impl EpochScheduler {
         });
         let (zero, turns, sliced) = (self.zero, self.turns.clone(), slice.clone());
         let long = self.long.clone();
-        let (ticking, ticker) = (self.ticking.clone(), self.ticker.clone());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             let began = Duration::from_micros(sliced.began.load(Ordering::Relaxed));
             if zero.elapsed().saturating_sub(began) < sliced.slice() - SLICE / 2 {
-                // The epoch ended while it waited, or the slice is long. Nobody else may want the
-                // tick that ends it.
-                ticking.want(&ticker);
+                // The epoch ended while it waited, or the slice is long.
                 return Ok(UpdateDeadline::Continue(1));
             }
             let (turns, sliced, long) = (turns.clone(), sliced.clone(), long.clone());
@@ -179,8 +186,9 @@ impl EpochScheduler {
         std::future::poll_fn(|context| -> Poll<F::Output> {
             let began = micros();
             slice.0.began.store(began, Ordering::Relaxed);
-            self.ticking.want(&self.ticker);
+            let ticks = Ticks::begin(&self.ticking, &self.ticker);
             let polled = work.as_mut().poll(context);
+            drop(ticks);
             self.turns
                 .charge(slice.0.computing(), micros().saturating_sub(began));
             let turn = slice.0.turn().take();
