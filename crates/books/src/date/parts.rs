@@ -109,6 +109,9 @@ impl Parts {
                     parts.says_more = true;
                 } else {
                     parts.word(word);
+                    // "2021-W22", not "3 maja 2020 w Krakowie"
+                    parts.is_week |= matches!(word, "W" | "w")
+                        && after.starts_with(|c: char| c.is_ascii_digit());
                 }
             } else {
                 rest = &rest[first.len_utf8()..];
@@ -157,8 +160,8 @@ impl Parts {
         }
         match &*word {
             word if OTHER_CALENDARS.contains(&word) => self.is_other_calendar = true,
-            "q" | "quarter" => self.is_part = true,
-            "w" | "kw" | "week" => {
+            "q" | "quarter" | "w" => self.is_part = true,
+            "kw" | "week" => {
                 self.is_part = true;
                 self.is_week = true;
             }
@@ -190,7 +193,7 @@ impl Parts {
     /// The day or the month of a week: "2021-W22-3", "KW 20/2021".
     fn week(&self) -> Option<Result<PartialDate, DateError>> {
         let (year, week, day) = match *self.numbers.as_slice() {
-            _ if !self.is_week => return None,
+            _ if !self.is_week || self.month.is_some() => return None,
             [(4, year), (1..=2, week)] | [(1..=2, week), (4, year)] => (year, week, None),
             [(4, year), (2, week), (1, day)] => (year, week, Some(day)),
             [(4, year), (3, both)] => (year, both / 10, Some(both % 10)),
