@@ -172,9 +172,15 @@ pub(super) fn has_remark(text: &str) -> bool {
 
 /// Reads filled and empty stars, hearts or asterisks, and a half.
 fn stars(text: &str) -> Option<Rating> {
+    const FILLED: &str = "★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡*";
     let text = match text.strip_suffix("1/2") {
         Some(stars) if stars.starts_with(['*', '★', '⭐']) => format!("{stars}½"),
         _ => text.to_owned(),
+    };
+    // Behind others it is a half.
+    let text = match text.contains(|c| FILLED.contains(c)) {
+        true => text,
+        false => text.replace('✨', "★"),
     };
     let count = |signs: &str| text.chars().filter(|c| signs.contains(*c)).count() as f64;
     let is_sign = |c: char| "★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡☆✩½⯨⯪✨*".contains(c) || c.is_whitespace();
@@ -182,7 +188,7 @@ fn stars(text: &str) -> Option<Rating> {
         return None;
     }
     let half = if count("½⯨⯪✨") > 0.0 { 0.5 } else { 0.0 };
-    let filled = match count("★⭐🌟✭✮✯❤♥💛🖤💖💗💜💚💙🧡*") {
+    let filled = match count(FILLED) {
         1.0 if text.starts_with('½') => half,
         whole => whole + half,
     };
