@@ -88,6 +88,12 @@ pub(super) struct Meaning {
     pub order: DateOrder,
 }
 
+/// The one thing that a header names beside a column of titles: "Book - Author".
+pub(super) fn beside_titles(header: &str) -> Option<Field> {
+    let known = dictionary().get(&key(header)).map(|meaning| meaning.field);
+    known.or_else(|| by_keywords(header))
+}
+
 /// The meaning of this header, exact or likely; `None` when it is not known.
 pub(super) fn meaning(header: &str) -> Option<Meaning> {
     let exact = known_meaning(header);

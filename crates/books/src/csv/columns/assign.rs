@@ -24,6 +24,13 @@ pub(super) fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
             None => Column::new(name, None, Certainty::Guessed),
         })
         .collect();
+    if (columns.iter()).any(|column| column.field == Some(Field::Title)) {
+        for column in &mut columns {
+            if column.field == Some(Field::TitleAndAuthor) {
+                column.field = headers::beside_titles(&column.name).or(column.field);
+            }
+        }
+    }
     recognise_unnamed(&mut columns, sample);
     // "#" beside a series
     if columns
