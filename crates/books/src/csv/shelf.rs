@@ -122,10 +122,7 @@ impl Shelf {
             ..wanted.clone()
         });
         // Who wrote it is compared with care, too: in another order, and when some are named.
-        let title_key = (keys.title_author.as_deref())
-            .and_then(|key| key.split('\n').next())
-            .filter(|_| !is_untitled(&wanted.title))
-            .map(str::to_owned);
+        let title_key = (keys.title_author).filter(|_| !is_untitled(&wanted.title));
         let mut warnings = draft.warnings();
         if let Some(error) = draft.bad_isbn {
             warnings.insert(0, error.to_string());
@@ -206,6 +203,7 @@ impl Shelf {
             push(self.by_isbn.entry(isbn).or_default());
         }
         if let Some(key) = title_key {
+            push(self.by_title.entry(title_of(&key)).or_default());
             push(self.by_title.entry(key).or_default());
         }
         if let Some(work) = &self.library.books[at].wanted.work_id {
@@ -238,9 +236,10 @@ impl Shelf {
         let by_isbn = isbn.and_then(|isbn| self.by_isbn.get(&isbn));
         let same_edition = by_isbn.into_iter().flatten().find(|at| titles_agree(**at));
         let same_title = || {
-            let by_title = title_key.and_then(|key| self.by_title.get(key));
-            let mut candidates = by_title.into_iter().flatten();
-            candidates.find(|at| can_be_one(&books[**at], row))
+            // Of one title and first author are fewer than of one title.
+            let keys = title_key.map(|key| [key.to_owned(), title_of(key)]);
+            let mut known = (keys.iter().flatten()).filter_map(|key| self.by_title.get(key));
+            known.find_map(|known| known.iter().find(|at| can_be_one(&books[**at], row)))
         };
         let same_work = || {
             let at = self.by_work.get(row.wanted.work_id.as_ref()?)?;
@@ -297,6 +296,11 @@ impl Shelf {
             });
         }
     }
+}
+
+/// The title in a key of title and author.
+fn title_of(key: &str) -> String {
+    key.split('\n').next().unwrap_or_default().to_owned()
 }
 
 /// Whether a title stands for no title: different books are called so.
