@@ -42,3 +42,34 @@ fn a_lone_count_behind_a_number_is_no_title() {
         "9780141439587\n9780441172719",
     );
 }
+
+#[test]
+fn what_repeats_without_end_needs_no_stack() {
+    let numbers = "9780141439587 ".repeat(14_000);
+    let forms = format!("Dune {}", "(CD)".repeat(60_000));
+    let bullets = format!("{}Dune", "- ".repeat(100_000));
+    let notes = format!("Dune{}", "[1]".repeat(80_000));
+    for text in [numbers, forms, bullets, notes] {
+        for file in [
+            format!("Title,Author\n{text},Ann Ott\n"),
+            format!("{text}\nEmma by Jane Austen\n"),
+        ] {
+            let small = std::thread::Builder::new().stack_size(256 << 10);
+            let read = small.spawn(move || books::read_csv(file.as_bytes(), 10).is_ok());
+            read.unwrap().join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_book_is_found_again_among_many_of_its_title() {
+    let mut file = "Title,Author,ISBN\n".to_owned();
+    for at in 0..80 {
+        let (one, other) = (b'a' + at / 26, b'a' + at % 26);
+        let (one, other) = (char::from(one), char::from(other));
+        file.push_str(&format!("Poems,Ann {one}{other}{one}ott,\n"));
+    }
+    let again = format!("{file}Poems,Ann dbdott,\n");
+    let library = books::read_csv(again.as_bytes(), 100).unwrap();
+    assert_eq!((library.books.len(), library.duplicates), (80, 1));
+}

@@ -62,6 +62,8 @@ pub(super) struct Columns {
     /// Whether the titles of the rows count up in front, and whether notes stand behind some.
     numbers_titles: bool,
     pub has_footnotes: bool,
+    /// Whether digits behind titles are marks of footnotes: "Dune²".
+    pub has_superscripts: bool,
     /// Whether several rows have one title: then a number beside it is that of a volume.
     pub titles_repeat: bool,
     /// Position of the column of authors of whom each is written once, above all of the author's
@@ -144,6 +146,7 @@ impl Columns {
             habits: Habits::default(),
             numbers_titles: false,
             has_footnotes: false,
+            has_superscripts: false,
             titles_repeat: false,
             grouped_authors: None,
             split_dates,
@@ -262,6 +265,7 @@ impl Columns {
         self.numbers_titles =
             titles().any(|(evidence, column)| evidence.counts_titles(column.filled));
         self.has_footnotes = titles().any(|(evidence, _)| evidence.noted > 0);
+        self.has_superscripts = titles().any(|(evidence, _)| evidence.superscripts > 0);
         self.grouped_authors = groups.filter(Groups::are_there).map(|groups| groups.author);
         self.names_authors = authors > 1 && authors >= rows.saturating_mul(3).div_ceil(4);
         let has = |fields: &[Field]| fields.iter().any(|field| self.has(*field));
@@ -309,6 +313,11 @@ impl Columns {
         let whole = evidence.iter().fold(Evidence::default(), Evidence::and);
         let stated = self.columns.iter().find_map(|column| column.told_order);
         let of_file = (whole.date_order().or(stated)).unwrap_or(language);
+        // "Note" in other languages is a remark, or a rating of another scale.
+        let is_german = self.columns.iter().any(|column| {
+            let words = words(&column.name).concat();
+            matches!(words.as_str(), "titel" | "buchtitel" | "verlag" | "autorin")
+        });
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
             let told = headers::date_order_in(&column.name);
             column.dates = match (column.told_order, evidence.date_order(), told) {
@@ -322,6 +331,10 @@ impl Columns {
                 (None, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
                 (None, _) => evidence.name_order(),
             };
+            column.is_grade |= is_german
+                && evidence.signed > 0
+                && evidence.highest <= 6.0
+                && words(&column.name).concat() == "note";
             column.is_grade &= column.told_scale.is_none();
             let has_scale = column.told_scale.or_else(|| match self.program {
                 Program::Goodreads | Program::StoryGraph | Program::LibraryThing => Some(5.0),

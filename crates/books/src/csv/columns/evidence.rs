@@ -43,6 +43,9 @@ pub(super) struct Evidence {
     pub(super) numbered: u32,
     pub(super) set_apart: u32,
     pub(super) last_number: u32,
+    pub(super) first_number: Option<u32>,
+    /// Number of titles with the mark of a first footnote.
+    pub(super) superscripts: u32,
     /// Number of titles with the mark of a footnote behind them.
     pub(super) noted: u32,
     /// Number of cells with a time from one day to another.
@@ -68,6 +71,8 @@ pub(super) struct Evidence {
     pub(super) shares: u32,
     /// Number of ratings of a quarter of one or three.
     pub(super) quarters: u32,
+    /// Number of ratings with a sign behind them, as schools give marks: "2+".
+    pub(super) signed: u32,
     /// Numbers of cells that say that they are of 5, and of 10.
     pub(super) told: [u32; 2],
     /// Numbers of ratings above 5, 10 and 20.
@@ -115,12 +120,14 @@ impl Evidence {
                 let is_place = cell.len() < 5 && cell.parse::<f32>().is_ok();
                 self.places += u32::from(is_place);
                 self.noted += u32::from(without_note(cell).len() < cell.len());
+                self.superscripts += u32::from(cell.ends_with('¹'));
                 if let Some((number, is_apart, _)) = number_before(cell) {
                     let last = self.last_number;
                     let goes_on = number == last + 1
                         || is_apart && (number > last || number == 1 || number + 1 == last);
                     self.numbered += u32::from(goes_on);
                     self.set_apart += u32::from(is_apart);
+                    self.first_number.get_or_insert(number);
                     self.last_number = number;
                 }
             }
@@ -162,6 +169,8 @@ impl Evidence {
                 self.told[0] += u32::from(is_of("/5") || cell.contains(['★', '⭐']));
                 self.told[1] += u32::from(is_of("/10"));
                 self.letters += u32::from(letter_grade(cell.trim()).is_some());
+                let is_signed = matches!(cell.trim().as_bytes(), [b'1'..=b'6', b'+' | b'-']);
+                self.signed += u32::from(is_signed);
                 if let Some(Rating::Plain(value)) = Rating::read(cell) {
                     self.ratings += 1;
                     self.highest = self.highest.max(value);
@@ -226,7 +235,10 @@ impl Evidence {
         } else {
             3
         };
-        self.numbered >= least && self.numbered * 10 >= titles * 9
+        // Not "2001: A Space Odyssey", "2061: Odyssey Three".
+        let first = self.first_number.unwrap_or_default();
+        let is_count = first <= titles || first.abs_diff(self.last_number) <= titles;
+        is_count && self.numbered >= least && self.numbered * 10 >= titles * 9
     }
 
     pub(super) fn name_order(&self) -> NameOrder {

@@ -40,21 +40,27 @@ pub(in crate::csv) fn without_mark(title: &str) -> (&str, Option<bool>) {
     }
 }
 
-/// A title without the marks of footnotes behind it: "Dune¹", "Dune[2]", "Dune*", "Dune†".
-pub(in crate::csv) fn without_note(title: &str) -> &str {
-    let bare = title.trim_end_matches(['¹', '²', '³', '†', '‡']);
-    let in_brackets = || {
+/// A title without the marks of footnotes behind it: "Dune¹", "Dune[2]", "Dune*", "Dune†"; not
+/// "E=mc²".
+pub(in crate::csv) fn without_note<'t>(title: &'t str) -> &'t str {
+    let unsigned = |text: &'t str| text.trim_end_matches(['¹', '†', '‡']);
+    let in_brackets = |bare: &'t str| {
         let (before, note) = bare.strip_suffix(']')?.rsplit_once('[')?;
         let is_note = note.len() < 3 && note.bytes().all(|byte| byte.is_ascii_alphanumeric());
         // "Dune [2]" is a volume.
         (is_note && !note.is_empty() && !before.ends_with(' ')).then_some(before)
     };
     // "M*A*S*H", "*Dune*"
-    let starred = || bare.strip_suffix('*').filter(|rest| !rest.contains('*'));
-    match in_brackets().or_else(starred) {
-        Some(rest) if !rest.trim().is_empty() => without_note(rest),
-        _ if bare.trim().is_empty() => title,
-        _ => bare.trim_end(),
+    let starred = |bare: &'t str| bare.strip_suffix('*').filter(|rest| !rest.contains('*'));
+    let (mut title, mut bare) = (title, unsigned(title));
+    while let Some(rest) = (in_brackets(bare).or_else(|| starred(bare)))
+        && !rest.trim().is_empty()
+    {
+        (title, bare) = (rest, unsigned(rest));
+    }
+    match bare.trim_end() {
+        "" => title,
+        bare => bare,
     }
 }
 
@@ -85,11 +91,14 @@ pub(in crate::csv) fn number_before(title: &str) -> Option<(u32, bool, &str)> {
 }
 
 /// A line without "1.", "2)", "-", "•" or "[x]" in front, and whether that box is marked.
-pub(super) fn without_bullet(line: &str) -> (&str, Option<bool>) {
-    let line = line.trim();
-    let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
-    if bare.len() < line.len() && bare.starts_with(' ') {
-        return without_bullet(bare);
+pub(super) fn without_bullet<'l>(line: &'l str) -> (&'l str, Option<bool>) {
+    let mut line = line.trim();
+    let unmarked = |line: &'l str| {
+        let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
+        (bare.len() < line.len() && bare.starts_with(' ')).then_some(bare)
+    };
+    while let Some(bare) = unmarked(line) {
+        line = bare.trim();
     }
     for (mark, is_read) in [
         ("[ ]", false),

@@ -92,6 +92,18 @@ impl Columns {
 
 /// The ISBN inside a title or a line, and the text without it: "Emma (ISBN 978-0-14-143958-7)".
 pub(in crate::csv) fn number_in(text: &str) -> Option<(Isbn, String)> {
+    let (isbn, mut rest) = first_number_in(text)?;
+    // "ISBN-10: 0141439580, ISBN-13: 9780141439587"; a line may be nothing but numbers.
+    for _ in 0..2 {
+        match first_number_in(&rest) {
+            Some((other, without)) if other == isbn => rest = without,
+            _ => break,
+        }
+    }
+    Some((isbn, rest))
+}
+
+fn first_number_in(text: &str) -> Option<(Isbn, String)> {
     // Most titles have no digits.
     if text.bytes().filter(u8::is_ascii_digit).count() < 9 {
         return None;
@@ -129,12 +141,7 @@ pub(in crate::csv) fn number_in(text: &str) -> Option<(Isbn, String)> {
     };
     // "9780525540670,1"
     let is_count = rest.len() < 3 && !rest.contains(char::is_alphabetic);
-    let rest = if is_count { String::new() } else { rest };
-    // "ISBN-10: 0141439580, ISBN-13: 9780141439587"
-    match number_in(&rest) {
-        Some((other, rest)) if other == isbn => Some((isbn, rest)),
-        _ => Some((isbn, rest)),
-    }
+    Some((isbn, if is_count { String::new() } else { rest }))
 }
 
 /// Where a number stands in a text that has it, in bytes.

@@ -40,6 +40,10 @@ impl Columns {
         given: &str,
         draft: &mut Draft,
     ) -> (String, Option<Series>) {
+        let given = match self.has_superscripts {
+            true => given.trim_end_matches(['²', '³']),
+            false => given,
+        };
         let (unmarked, _) = without_mark(given);
         let (mut title, mut split) = split_series(without_form(unmarked).0);
         let position = || {
@@ -134,6 +138,10 @@ const FORMS: &str = "edition edicion edicao edizione ausgabe editie utgave unabr
     kindle epub pdf audiobook audio cd mp3 audible hardcover hardback paperback softcover mass market library binding \
     taschenbuch gebundene gebunden broschiert horbuch relie broche poche tapa dura blanda bolsillo version format digital";
 
+/// Those of them that are no form behind a sign, if they stand alone: "Life: Digital".
+const TOPICS: &str =
+    "edition audio mass market library binding poche bolsillo dura blanda version format digital";
+
 /// A title without what names its edition or its form, in brackets or behind a sign, and that form:
 /// "Dune (English Edition)", "Dune (Unabridged)", "Dune [eBook]", "Dune, Kindle Edition".
 pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
@@ -147,7 +155,8 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
         }
         form => form,
     };
-    if let Some((before, inside)) = trailing_brackets(title) {
+    let (mut title, mut found) = (title, None);
+    while let Some((before, inside)) = trailing_brackets(title) {
         let inside_words = words(inside);
         let is_edition = inside_words.len() < 4
             && inside_words.last().is_some_and(|last| {
@@ -157,16 +166,19 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
                     .chain(["ebook"])
                     .any(|form| form == last)
             });
-        if is_edition || inside_words.iter().all(is_form) && form(inside).is_some() {
-            let own = form(inside).filter(|_| inside_words.iter().all(is_form));
-            let (bare, inner) = without_form(before);
-            return (bare, own.or(inner));
+        let own = form(inside).filter(|_| inside_words.iter().all(is_form));
+        if !is_edition && own.is_none() {
+            return (title, found);
         }
-        return (title, None);
+        found = found.or(own);
+        title = before;
     }
+    let is_topic = |word: &String| TOPICS.split(' ').any(|topic| topic == word);
     let behind = [" - ", " – ", ": ", ", "].iter().find_map(|sign| {
         let (before, after) = title.rsplit_once(*sign)?;
-        (words(after).iter().all(is_form) && !after.contains(',')).then_some((before, form(after)?))
+        let words = words(after);
+        let is_all = words.iter().all(is_form) && !words.iter().all(is_topic);
+        (is_all && !after.contains(',')).then_some((before, form(after)?))
     });
     let behind = behind.or_else(|| {
         let before = title.strip_suffix(" Kindle Edition");
@@ -174,8 +186,8 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
         let before = before.filter(|before| !matches!(*before, "The" | "A" | "My"));
         before.map(|before| (before, Format::Ebook))
     });
-    behind.map_or((title, None), |(before, form)| {
-        (before.trim_end(), Some(form))
+    behind.map_or((title, found), |(before, form)| {
+        (before.trim_end(), found.or(Some(form)))
     })
 }
 
