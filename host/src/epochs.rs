@@ -121,7 +121,7 @@ impl EpochScheduler {
         let shared = ticking.clone();
         let tick = move || {
             while !shared.over.load(Ordering::Acquire) {
-                // Woken by each of a thousand short slices it ticks once a millisecond all the same.
+                // Woken by each of a thousand short slices, it ticks once a millisecond.
                 if shared.computing.load(Ordering::Acquire) == 0 {
                     std::thread::park();
                 }
