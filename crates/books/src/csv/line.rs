@@ -42,7 +42,7 @@ impl<'l> Bare<'l> {
         let (line, is_read) = without_bullet(line);
         let (line, rating) = without_rating(line);
         Self {
-            text: without_year(line).0,
+            text: line,
             rating,
             is_read,
         }
@@ -52,9 +52,10 @@ impl<'l> Bare<'l> {
 impl Line {
     pub(super) fn read(line: &str, habits: Habits) -> Self {
         let Bare {
-            rating, is_read, ..
+            text: whole,
+            rating,
+            is_read,
         } = Bare::of(line);
-        let (whole, _) = without_rating(without_bullet(line).0);
         let found = number_in(whole);
         let rest = found.as_ref().map_or(whole, |(_, rest)| rest.as_str());
         let mut read = Self {

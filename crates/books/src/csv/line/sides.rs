@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::whole::year;
+use super::{Bare, without_year};
 use crate::name::likeness;
 use crate::series::trailing_brackets;
 use crate::text::words;
@@ -177,9 +178,9 @@ struct Tally {
 impl Lines {
     pub(in crate::csv) fn add(&mut self, cell: &str) {
         self.all += 1;
-        let line = super::Bare::of(cell);
+        let (line, _) = without_year(Bare::of(cell).text);
         for (kind, tally) in self.tallies.iter_mut().enumerate() {
-            let Some(Sides { first, last }) = Sides::of(line.text, kind) else {
+            let Some(Sides { first, last }) = Sides::of(line, kind) else {
                 continue;
             };
             let (left, right) = (first.0, last.1);
