@@ -85,7 +85,8 @@ struct Choice {
     /// Number of the chosen candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     candidate: Option<u32>,
-    /// The record that was chosen, if it was no candidate.
+    /// The record that was chosen; also a candidate's, whose book may be lost, unless an earlier
+    /// version wrote the choice or the document has no room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Box<Record>>,
     /// Whether the job had found the book.
@@ -104,6 +105,8 @@ fn offer_own_match(item: &mut Item) {
 }
 
 impl Choice {
+    /// Changes the item to what was chosen. It stays as it is where nothing says any more which
+    /// record that was: the part that offered the candidate is lost.
     fn apply(&self, item: &mut Item) {
         offer_own_match(item);
         let candidate = self.candidate.and_then(|n| item.candidates.get(n as usize));
@@ -111,6 +114,9 @@ impl Choice {
             Some(near) => Some(Box::new(near.record.clone())),
             None => self.record.clone(),
         };
+        if record.is_none() && self.by != ChosenBy::None {
+            return;
+        }
         item.found = Some(record.map_or(Found::NotFound, Found::Record));
         item.choice = Some(self.by);
     }
@@ -169,12 +175,14 @@ impl<E: Effects> Engine<'_, E> {
     /// As [`Self::items`].
     pub async fn with_choices(&self, root: &Root) -> Result<Root, Stop> {
         let choices = self.choices(root).await?;
-        let mut root = self.recounted(root).await?;
+        let mut root = self.recounted(root, &choices).await?;
         // They can be chosen, too.
         root.failed += root.unreached();
         root.unanswered += root.unreached();
         root.counts_unreached = true;
-        for choice in choices.books.values() {
+        // The others are counted with what was chosen for them.
+        let counted = if root.keeps_plan() { root.stored() } else { 0 };
+        for choice in choices.books.range(counted..).map(|(_, choice)| choice) {
             match (choice.was_found, choice.by != ChosenBy::None) {
                 (false, true) => {
                     root.succeeded = root.succeeded.saturating_add(1);
@@ -231,7 +239,15 @@ impl<E: Effects> Engine<'_, E> {
         let mut choices = self.read_fresh(async || self.choices(root).await).await?;
         if !choice.is_in(&choices, index) {
             choices.books.insert(index, choice.clone());
-            let bytes = to_json(&choices)?;
+            let mut bytes = to_json(&choices)?;
+            if bytes.len() > MAX_VALUE_BYTES {
+                // The results have the candidates as well.
+                let by_number = |choice: &&mut Choice| choice.candidate.is_some();
+                for choice in choices.books.values_mut().filter(by_number) {
+                    choice.record = None;
+                }
+                bytes = to_json(&choices)?;
+            }
             if choices.books.len() > MAX_CHOICES || bytes.len() > MAX_VALUE_BYTES {
                 return Err(ChooseError::Full);
             }
@@ -254,10 +270,13 @@ impl<E: Effects> Engine<'_, E> {
         let mut item = self.item_as_found(root, index).await?;
         offer_own_match(&mut item);
         let (by, candidate, record) = match pick {
-            Pick::Candidate(n) if item.candidates.get(n as usize).is_none() => {
-                return Err(ChooseError::NoSuchCandidate);
-            }
-            Pick::Candidate(n) => (ChosenBy::Candidate, Some(n), None),
+            Pick::Candidate(n) => match item.candidates.get(n as usize) {
+                Some(near) => {
+                    let record = Some(Box::new(near.record.clone()));
+                    (ChosenBy::Candidate, Some(n), record)
+                }
+                None => return Err(ChooseError::NoSuchCandidate),
+            },
             Pick::Record(by, record) => (by, None, Some(record)),
             Pick::Nothing => (ChosenBy::None, None, None),
         };

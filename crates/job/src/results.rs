@@ -6,6 +6,7 @@ use std::rc::Rc;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde_json::json;
 
+use crate::choices::Choices;
 use crate::document::{Item, Part, Report, Root};
 use crate::effects::Effects;
 use crate::engine::Engine;
@@ -129,19 +130,21 @@ impl<'a, E: Effects> Engine<'a, E> {
         Ok(items)
     }
 
-    /// The ended job with its counts as its results are, where it was stopped: parts that are lost,
-    /// which may be why it failed, had been counted.
+    /// The ended job with its counts as its results are with these choices, where it was stopped:
+    /// parts that are lost, which may be why it failed, had been counted.
     ///
     /// # Errors
     /// As [`Self::items`].
-    pub(crate) async fn recounted(&self, root: &Root) -> Result<Root, Stop> {
+    pub(crate) async fn recounted(&self, root: &Root, choices: &Choices) -> Result<Root, Stop> {
         let mut root = root.clone();
         if !root.keeps_plan() || root.stored() == 0 {
             return Ok(root);
         }
-        let (mut succeeded, mut unanswered, mut to_review) = (0, 0, 0);
+        let (mut first, mut succeeded, mut unanswered, mut to_review) = (0, 0, 0, 0);
         let mut parts = self.items_as_found(&root, 0..root.stored());
-        while let Some(items) = parts.try_next().await? {
+        while let Some(mut items) = parts.try_next().await? {
+            choices.apply(first, &mut items);
+            first += u32::try_from(items.len()).unwrap_or(u32::MAX);
             let count = |is: fn(&Item) -> bool| {
                 let items = items.iter().filter(|item| is(item));
                 u32::try_from(items.count()).unwrap_or(u32::MAX)

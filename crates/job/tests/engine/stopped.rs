@@ -506,3 +506,90 @@ fn what_a_store_does_not_show_yet_is_not_lost() {
     let items: Vec<Item> = done(engine.items(&ended, 0..3).try_concat()).unwrap();
     assert!(items.iter().all(|item| item.found == Some(Found::NotFound)));
 }
+
+/// The choices of this job as an earlier version has written them: without candidates' records.
+fn without_records(world: &World) {
+    let key = "job/a/choices";
+    let mut choices: Value = serde_json::from_slice(&world.store.borrow()[key]).unwrap();
+    for choice in choices["books"].as_object_mut().unwrap().values_mut() {
+        choice.as_object_mut().unwrap().remove("record");
+    }
+    world.put(key, &choices);
+}
+
+/// A candidate that was chosen stays chosen when the part that offered it is lost. Where nothing
+/// says any more which record it was, the book is lost, and not one that nobody knows.
+#[test]
+fn a_candidate_that_was_chosen_outlasts_the_part_that_offered_it() {
+    let near = json!({"record": record("Another"), "reason": "unsure"});
+    let mut doubtful = book(0, Some("not_found"));
+    doubtful["candidates"] = json!([near]);
+    for is_of_before in [false, true] {
+        let world = World::default();
+        let ended = complete(&world, &[doubtful.clone(), book(1, Some("error"))]);
+        let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+        let engine = Engine::new(&world, &settings, &keyring);
+        done(engine.choose(&ended, 0, Pick::Candidate(0))).unwrap();
+        if is_of_before {
+            without_records(&world);
+        }
+        world.pass(Duration::from_secs(60));
+        world.store.borrow_mut().remove("job/a/seg/1-old.0");
+        let items: Vec<Item> = done(engine.items(&ended, 0..9).try_concat()).unwrap();
+        let titles: Vec<_> = items
+            .iter()
+            .map(|item| item.record().map(books::Record::title))
+            .collect();
+        let lost: Vec<bool> = items.iter().map(Item::is_lost).collect();
+        assert_eq!(lost, [is_of_before, true]);
+        assert_eq!(titles, [(!is_of_before).then_some("Another"), None]);
+        // Somebody may know what it was.
+        let pick = Pick::Record(ChosenBy::Work, Box::new(record("Chosen")));
+        assert!(done(engine.choose(&ended, 0, pick)).unwrap().succeeded());
+    }
+}
+
+/// The same of a job that was stopped: what was asked for is in its plan, and is tried again.
+#[test]
+fn a_choice_whose_candidate_is_lost_is_a_book_to_be_tried_again() {
+    let world = World::default();
+    let mut ended = stopped(&world, Stage::Canceled);
+    let near = json!({"record": record("Another"), "reason": "unsure"});
+    let mut tried: Vec<_> = (0..3)
+        .map(|number| book(number, Some("not_found")))
+        .collect();
+    tried[1]["candidates"] = json!([near]);
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let part = ended.segments[0].key.clone();
+    let bytes = json!(tried).to_string().len();
+    world.put(&part, &json!(tried));
+    ended.segments[0].bytes = u32::try_from(bytes).unwrap();
+    world.put("job/a", &serde_json::to_value(&ended).unwrap());
+    done(engine.choose(&ended, 1, Pick::Candidate(0))).unwrap();
+    let pick = Pick::Record(ChosenBy::Isbn, Box::new(record("Chosen")));
+    done(engine.choose(&ended, 2, pick)).unwrap();
+    let counts = || {
+        let counts = done(engine.with_choices(&ended)).unwrap().counts();
+        (counts.succeeded, counts.failed, counts.unanswered)
+    };
+    assert_eq!(counts(), (2, 3, 2));
+    world.pass(Duration::from_secs(60));
+    let whole = world.store.borrow_mut().remove(&part);
+    assert!(whole.is_some());
+    assert_eq!(
+        counts(),
+        (2, 3, 3),
+        "both stay chosen, the third is not known any more"
+    );
+    without_records(&world);
+    let items: Vec<Item> = done(engine.items(&ended, 0..9).try_concat()).unwrap();
+    assert!(
+        items
+            .iter()
+            .all(|item| item.found.is_none() && item.choice.is_none())
+    );
+    assert_eq!(counts(), (0, 5, 5));
+    let again = retry(&world, &ended, &[Outcome::Error]).unwrap();
+    assert_eq!((again.total, again.counts().total), (5, 5));
+}
