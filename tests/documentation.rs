@@ -321,12 +321,15 @@ fn the_limits_that_texts_repeat_are_those_that_are_enforced() {
         (
             "at most ",
             " characters",
-            constant("crates/api/src/request.rs", "MAX_CLIENT_REF"),
+            constant("crates/api/src/request/parameters.rs", "MAX_CLIENT_REF"),
         ),
         (
             "1 to ",
             " visible ASCII",
-            constant("crates/api/src/request.rs", "MAX_IDEMPOTENCY_KEY"),
+            constant(
+                "crates/api/src/request/parameters.rs",
+                "MAX_IDEMPOTENCY_KEY",
+            ),
         ),
         (", for ", " h: twice by the run", hours("TRIED_FOR")),
         ("\nto ", " hours, for", hours("LONGEST_PAUSE")),

@@ -2067,7 +2067,8 @@ export interface components {
             /** @description Titles, each with what else is known of the book. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
-             * @description As the parameter of this name, which wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
+             *     or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -2926,7 +2927,7 @@ export interface components {
             profile: string;
             /**
              * Format: uint
-             * @description Of how many books is remembered what providers said.
+             * @description Number of books whose provider records are remembered; 0 where nothing is remembered.
              */
             rememberedBooks: number;
             /**
@@ -3549,7 +3550,7 @@ export interface components {
             jobs: components["schemas"]["OperatorJob"][];
             /**
              * Format: uint64
-             * @description What `before` is to be for older jobs; absent when there are none.
+             * @description The value of `before` that asks for older jobs; absent when there are none.
              */
             olderThan?: number;
             /** @description The metadata providers. */
@@ -4052,7 +4053,8 @@ export interface components {
          */
         RetryBody: {
             /**
-             * @description As the parameter of this name, which wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
+             *     or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -4087,7 +4089,8 @@ export interface components {
         /** @description The body of `POST /api/scan-bookshelf/batch`. */
         ScanBatchBody: {
             /**
-             * @description As the parameter of this name, which wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
+             *     or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -4947,7 +4950,7 @@ export interface components {
              */
             unanswered?: number;
         };
-        /** @description What the store says of the course of a job. */
+        /** @description The course of a job, as far as the store tells it. */
         Timeline: {
             /**
              * Format: uint8
@@ -5238,7 +5241,8 @@ export interface components {
             /** @description Titles, each with what else is known of the book; only for a job. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
-             * @description As the parameter of this name, which wins; only for a job.
+             * @description The client's own name for the job, if the request makes one, repeated in its webhook events;
+             *     a `clientRef` in the query or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -6255,7 +6259,8 @@ export interface components {
         /** @description The body of `POST /api/enrichment/start`. */
         WorksBody: {
             /**
-             * @description As the parameter of this name, which wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
+             *     or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -7207,10 +7212,10 @@ export interface operations {
                 "image/png": string;
                 "image/webp": string;
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /**
-                     * @description As the parameter of this name
+                     * @description Whether photos that cannot be looked at are kept for a retry; the parameter of this name says the same
                      * @enum {string}
                      */
                     keepFailedPhotos?: "true" | "false";
@@ -7363,7 +7368,7 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /** @description The CSV file */
                     file: string;
@@ -7441,12 +7446,12 @@ export interface operations {
                 "image/png": string;
                 "image/webp": string;
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /** @description The photo */
                     image: string;
                     /**
-                     * @description As the parameter of this name
+                     * @description Whether photos that cannot be looked at are kept for a retry; the parameter of this name says the same
                      * @enum {string}
                      */
                     keepFailedPhotos?: "true" | "false";
@@ -7663,7 +7668,7 @@ export interface operations {
                 "application/vnd.oasis.opendocument.spreadsheet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /** @description The file */
                     file: string;
@@ -7720,7 +7725,7 @@ export interface operations {
                 "application/vnd.oasis.opendocument.spreadsheet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /** @description The file */
                     file: string;
@@ -9389,7 +9394,7 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /** @description The CSV file */
                     file: string;
@@ -9703,10 +9708,10 @@ export interface operations {
                 "image/png": string;
                 "image/webp": string;
                 "multipart/form-data": {
-                    /** @description As the parameter of this name, which wins */
+                    /** @description The client's own name for the job; the parameter or header of this name wins */
                     clientRef?: string;
                     /**
-                     * @description As the parameter of this name
+                     * @description Whether photos that cannot be looked at are kept for a retry; the parameter of this name says the same
                      * @enum {string}
                      */
                     keepFailedPhotos?: "true" | "false";

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn no_origin_no_headers_but_vary() {
+    fn without_an_allowed_origin_only_vary_is_sent() {
         let origins = Origins::parse(DEFAULT_ORIGINS);
         for headers in [
             origins.headers(None),

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod components;
 #[cfg(test)]
+mod operation;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod tests;

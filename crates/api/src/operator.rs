@@ -68,7 +68,7 @@ pub struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// What an operator sees of the job with this root; `idle` says that no run works on it.
+    /// The operator's view of the job with this root; `idle` says that no run works on it.
     pub fn of(root: &'a Root, idle: bool) -> Self {
         Self {
             job_id: root.id.as_str(),
@@ -94,7 +94,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// What an operator sees of a job that was found in this state, if there is one.
+    /// The operator's view of a job that was found in this state, if there is one.
     pub fn of_state(state: &'a Inspection) -> Option<Self> {
         let idle = matches!(state, Inspection::Idle(_));
         state.root().map(|root| Self::of(root, idle))
@@ -145,7 +145,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// What an operator sees of a provider.
+    /// The operator's view of a provider.
     pub fn of(status: &ProviderStatus, limit: RateLimit) -> Self {
         Self {
             name: status.name,
@@ -227,13 +227,13 @@ pub struct InForce<'a> {
     pub compute_slots: usize,
     /// Number of jobs that one client may have under way; 0: any.
     pub max_jobs_per_client: usize,
-    /// Of how many books is remembered what providers said.
+    /// Number of books whose provider records are remembered; 0 where nothing is remembered.
     pub remembered_books: usize,
     /// Which secrets are set, among those that this component may know.
     pub secrets_set: Vec<&'static str>,
 }
 
-/// What an application is set to, beside the engine's settings.
+/// The configuration of an application that is not part of the engine's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Application<'a> {
     /// The profile of the platform.
@@ -289,7 +289,7 @@ impl<'a> InForce<'a> {
 pub struct Shown<'a> {
     /// Jobs, the newest first; those that ask a provider at present come before all others.
     pub jobs: Vec<Job<'a>>,
-    /// What `before` is to be for older jobs; absent when there are none.
+    /// The value of `before` that asks for older jobs; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub older_than: Option<u64>,
     /// The metadata providers.
@@ -354,7 +354,7 @@ pub struct Committed {
     pub bytes: u32,
 }
 
-/// What the store says of the course of a job.
+/// The course of a job, as far as the store tells it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

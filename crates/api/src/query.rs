@@ -51,7 +51,7 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
-    /// The same of a parameter that says what a request is for, and so has one value.
+    /// The value of a parameter that may be given once only, because it says what a request is for.
     ///
     /// # Errors
     /// `INVALID_REQUEST` when it has two, or one that is no UTF-8.

@@ -2,120 +2,21 @@
 //!
 //! No I/O: the caller feeds chunks and asks for events.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+mod kind;
+mod parts;
 
 use books::Mapping;
 use bytes::Bytes;
-use futures::Stream;
-use futures::channel::mpsc;
 use job::Limits;
-use multer::{Field, Multipart};
 
+pub use self::kind::Kind;
+pub(crate) use self::parts::{CLIENT_REF, KEEP_FAILED};
+use self::parts::{Parts, Text};
 use crate::error::ApiError;
-use crate::request::{self, MAX_CLIENT_REF};
+use crate::request;
 
-/// Largest number of bytes between two parts: their headers, and whatever precedes the first.
-const MAX_PART_HEADERS: usize = 16 << 10;
 /// Longest boundary, in bytes (RFC 2046, 5.1.1).
 const MAX_BOUNDARY: usize = 70;
-/// Largest number of parts of one request, whatever they are.
-const MAX_PARTS: usize = 64;
-
-/// The media types of workbooks.
-const WORKBOOKS: [&str; 2] = [
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/vnd.oasis.opendocument.spreadsheet",
-];
-/// Name of the part of an import with the meanings of its columns.
-const MAPPING: &str = "mapping";
-/// Largest size of the part [`MAPPING`], in bytes.
-const MAX_MAPPING: usize = 16 << 10;
-/// Name of the part of a scan that asks for photos to be kept that could not be looked at.
-pub(crate) const KEEP_FAILED: &str = "keepFailedPhotos";
-/// Name of the part that holds the client's own name for the job.
-pub(crate) const CLIENT_REF: &str = "clientRef";
-/// Largest size of the part [`KEEP_FAILED`], in bytes: `false`, and some blanks.
-const MAX_FLAG: usize = 16;
-
-/// The kind of files that a route takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// One library: part `file` and perhaps part `mapping`, or a body of CSV or a workbook.
-    Csv,
-    /// Photos: parts `photos`, `photos[]`, `photo`, `image` or `file`, and perhaps part
-    /// `keepFailedPhotos`, or an `image/*` body.
-    Photos,
-}
-
-impl Kind {
-    fn takes_field(self, name: &str) -> bool {
-        match self {
-            Self::Csv => name == "file",
-            Self::Photos => {
-                matches!(name, "photos" | "photos[]" | "photo" | "image" | "file")
-            }
-        }
-    }
-
-    /// Whether a file part may have this media type; its content decides.
-    fn takes_part_type(self, essence: &str) -> bool {
-        match self {
-            Self::Csv => {
-                essence.starts_with("text/")
-                    || WORKBOOKS.contains(&essence)
-                    || matches!(
-                        essence,
-                        "application/vnd.ms-excel"
-                            | "application/octet-stream"
-                            | "application/csv"
-                            | "application/json"
-                            | "application/x-ndjson"
-                    )
-            }
-            Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
-        }
-    }
-
-    fn takes_body_type(self, essence: &str) -> bool {
-        match self {
-            // What clients say of a file that they do not know; its content decides.
-            Self::Csv => {
-                WORKBOOKS.contains(&essence)
-                    || matches!(
-                        essence,
-                        "text/csv"
-                            | "text/plain"
-                            | "text/tab-separated-values"
-                            | "application/csv"
-                            | "application/octet-stream"
-                            | "application/vnd.ms-excel"
-                            | "application/x-ndjson"
-                    )
-            }
-            Self::Photos => essence.starts_with("image/") || essence == "application/octet-stream",
-        }
-    }
-
-    fn unsupported(self) -> ApiError {
-        ApiError::unsupported_media_type(match self {
-            Self::Csv => {
-                "Send the library (CSV, JSON, .xlsx or .ods) as multipart/form-data, part \"file\", or as a body of its type"
-            }
-            Self::Photos => {
-                "Send JPEG, PNG or WebP photos as multipart/form-data, parts \"photos\", or one as an image/* body"
-            }
-        })
-    }
-
-    fn missing(self) -> ApiError {
-        match self {
-            Self::Csv => ApiError::missing("file", "send the CSV file as the part \"file\""),
-            Self::Photos => ApiError::missing("photos", "send 1 to 5 photos as parts \"photos\""),
-        }
-    }
-}
 
 /// The next step in receiving an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,33 +75,6 @@ struct Undeclared {
 struct Raw {
     chunk: Option<Bytes>,
     ended: bool,
-}
-
-#[derive(Debug)]
-struct Parts {
-    chunks: Option<mpsc::UnboundedSender<Result<Bytes, Infallible>>>,
-    multipart: Multipart<'static>,
-    field: Option<Field<'static>>,
-    use_of_field: Use,
-    /// The parts so far that are there once: all that are neither files nor skipped.
-    said: Vec<Use>,
-    mapping: Vec<u8>,
-    keep_failed: Vec<u8>,
-    client_ref: Vec<u8>,
-    parts: usize,
-    /// Number of bytes fed since the last part ended, while no next one has begun.
-    between: usize,
-}
-
-/// The use of a part of a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    File,
-    Mapping,
-    KeepFailed,
-    ClientRef,
-    /// Something to skip.
-    Other,
 }
 
 impl Upload {
@@ -265,7 +139,7 @@ impl Upload {
     pub fn end(&mut self) {
         match &mut self.format {
             Format::Raw(raw) => raw.ended = true,
-            Format::Parts(parts) => parts.chunks = None,
+            Format::Parts(parts) => parts.end(),
             Format::Undeclared(undeclared) => undeclared.ended = true,
         }
     }
@@ -288,7 +162,7 @@ impl Upload {
                 let mut parts = Parts::new(boundary);
                 parts.feed(std::mem::take(&mut undeclared.head).into());
                 if undeclared.ended {
-                    parts.chunks = None;
+                    parts.end();
                 }
                 self.format = Format::Parts(Box::new(parts));
                 Ok(true)
@@ -333,8 +207,8 @@ impl Upload {
     /// # Errors
     /// `INVALID_REQUEST` when it is no JSON object of texts.
     pub fn mapping(&self) -> Result<Mapping, ApiError> {
-        match &self.format {
-            Format::Parts(parts) if !parts.mapping.is_empty() => request::mapping(&parts.mapping),
+        match self.text(Text::Mapping) {
+            Some(json) if !json.is_empty() => request::mapping(json),
             _ => Ok(Mapping::new()),
         }
     }
@@ -345,9 +219,9 @@ impl Upload {
     /// # Errors
     /// `INVALID_REQUEST` when it is neither true nor false.
     pub fn keep_failed_photos(&self) -> Result<Option<bool>, ApiError> {
-        match &self.format {
-            Format::Parts(parts) if !parts.keep_failed.is_empty() => {
-                let text = String::from_utf8_lossy(&parts.keep_failed);
+        match self.text(Text::KeepFailed) {
+            Some(text) if !text.is_empty() => {
+                let text = String::from_utf8_lossy(text);
                 request::keep_failed_photos(Some(&text)).map(Some)
             }
             _ => Ok(None),
@@ -360,9 +234,14 @@ impl Upload {
     /// # Errors
     /// `INVALID_REQUEST` when it is too long, or no UTF-8.
     pub fn client_ref(&self) -> Result<String, ApiError> {
+        request::client_ref_of_bytes(self.text(Text::ClientRef).unwrap_or_default())
+    }
+
+    /// The bytes of a part that is a text.
+    fn text(&self, text: Text) -> Option<&[u8]> {
         match &self.format {
-            Format::Parts(parts) => request::client_ref_of_bytes(&parts.client_ref),
-            Format::Raw(_) | Format::Undeclared(_) => Ok(String::new()),
+            Format::Parts(parts) => parts.text(text),
+            Format::Raw(_) | Format::Undeclared(_) => None,
         }
     }
 }
@@ -471,128 +350,6 @@ impl Raw {
             }
             None if self.ended => Ok(Event::Done),
             None => Ok(Event::NeedMore),
-        }
-    }
-}
-
-impl Parts {
-    /// Makes a parser for a body with this boundary. It reads from a channel: bytes go in one chunk
-    /// at a time, and it is polled in between, so that it never holds more than one.
-    fn new(boundary: String) -> Self {
-        let (sender, receiver) = mpsc::unbounded();
-        Self {
-            chunks: Some(sender),
-            multipart: Multipart::new(receiver, boundary),
-            field: None,
-            use_of_field: Use::Other,
-            said: Vec::new(),
-            mapping: Vec::new(),
-            keep_failed: Vec::new(),
-            client_ref: Vec::new(),
-            parts: 0,
-            between: 0,
-        }
-    }
-
-    fn feed(&mut self, chunk: Bytes) {
-        self.between = self.between.saturating_add(chunk.len());
-        if let Some(chunks) = &self.chunks {
-            // Fails only when the reader is gone, and it is ours.
-            let _ = chunks.unbounded_send(Ok(chunk));
-        }
-    }
-
-    fn next(&mut self, meter: &mut Meter) -> Result<Event, ApiError> {
-        let mut cx = Context::from_waker(Waker::noop());
-        loop {
-            let Some(field) = &mut self.field else {
-                match self.multipart.poll_next_field(&mut cx) {
-                    Poll::Pending if self.between > MAX_PART_HEADERS => {
-                        return Err(ApiError::invalid_body(
-                            "has a part with too long headers, or does not begin with its boundary",
-                        ));
-                    }
-                    Poll::Pending => return Ok(Event::NeedMore),
-                    Poll::Ready(Err(error)) => return Err(meter.broken(&error)),
-                    Poll::Ready(Ok(None)) if meter.files == 0 => return Err(meter.kind.missing()),
-                    Poll::Ready(Ok(None)) => return Ok(Event::Done),
-                    Poll::Ready(Ok(Some(field))) => match self.begin(field, meter)? {
-                        Some(file) => return Ok(file),
-                        None => continue,
-                    },
-                }
-            };
-            match Pin::new(field).poll_next(&mut cx) {
-                Poll::Pending => {
-                    self.between = 0;
-                    return Ok(Event::NeedMore);
-                }
-                Poll::Ready(None) => {
-                    self.field = None;
-                    self.between = 0;
-                }
-                Poll::Ready(Some(Err(error))) => return Err(meter.broken(&error)),
-                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::File => {
-                    return meter.bytes(chunk);
-                }
-                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::Mapping => {
-                    if self.mapping.len() + chunk.len() > MAX_MAPPING {
-                        return Err(ApiError::invalid(MAPPING, "is longer than 16 KB"));
-                    }
-                    self.mapping.extend_from_slice(&chunk);
-                }
-                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::KeepFailed => {
-                    if self.keep_failed.len() + chunk.len() > MAX_FLAG {
-                        return Err(ApiError::invalid(KEEP_FAILED, "must be true or false"));
-                    }
-                    self.keep_failed.extend_from_slice(&chunk);
-                }
-                Poll::Ready(Some(Ok(chunk))) if self.use_of_field == Use::ClientRef => {
-                    if self.client_ref.len() + chunk.len() > MAX_CLIENT_REF * 4 {
-                        return Err(request::client_ref_too_long());
-                    }
-                    self.client_ref.extend_from_slice(&chunk);
-                }
-                Poll::Ready(Some(Ok(_))) => {}
-            }
-        }
-    }
-
-    /// Begins a part: a file, or something to skip.
-    fn begin(
-        &mut self,
-        field: Field<'static>,
-        meter: &mut Meter,
-    ) -> Result<Option<Event>, ApiError> {
-        self.parts += 1;
-        if self.parts > MAX_PARTS {
-            return Err(ApiError::invalid_body(format!(
-                "has too many parts: at most {MAX_PARTS} are allowed"
-            )));
-        }
-        self.use_of_field = match (meter.kind, field.name()) {
-            (kind, Some(name)) if kind.takes_field(name) => Use::File,
-            (Kind::Csv, Some(MAPPING)) => Use::Mapping,
-            (Kind::Photos, Some(KEEP_FAILED)) => Use::KeepFailed,
-            (_, Some(CLIENT_REF)) => Use::ClientRef,
-            _ => Use::Other,
-        };
-        if !matches!(self.use_of_field, Use::File | Use::Other) {
-            if self.said.contains(&self.use_of_field) {
-                return Err(ApiError::said_twice(field.name().unwrap_or_default()));
-            }
-            self.said.push(self.use_of_field);
-        }
-        let suits = field
-            .content_type()
-            .is_none_or(|mime| meter.kind.takes_part_type(mime.essence_str()));
-        let name = field.file_name().unwrap_or_default();
-        let name = name.chars().filter(|c| !c.is_control()).collect();
-        self.field = Some(field);
-        match (self.use_of_field == Use::File, suits) {
-            (false, _) => Ok(None),
-            (true, false) => Err(meter.kind.unsupported()),
-            (true, true) => meter.file(name).map(Some),
         }
     }
 }

@@ -118,8 +118,8 @@ pub fn country(name: &'static str, value: &str) -> Result<Option<String>, Invali
     }
 }
 
-/// How long a model that thinks does so, in OpenAI's words; none when the value is empty, which
-/// leaves it to the server.
+/// The effort that a thinking model is asked to make, in OpenAI's words; none when the value is
+/// empty, which leaves it to the server.
 ///
 /// # Errors
 /// [`InvalidVariable`] for any other word.
@@ -155,8 +155,8 @@ pub fn number(name: &'static str, value: &str, default: f64) -> Result<f64, Inva
     }
 }
 
-/// One of several words, each with what it means; the first when the value is empty. `expected`
-/// lists the words for the message.
+/// The meaning of one of several words; the first when the value is empty. `expected` lists the
+/// words for the message.
 ///
 /// # Errors
 /// [`InvalidVariable`] for any other word.

@@ -1,34 +1,27 @@
 //! Descriptions of all routes: requests, responses and errors.
 
-use schemars::JsonSchema;
+mod legacy;
+mod v3;
+
 use serde_json::{Map, Value, json};
 
 use super::components::Components;
+use super::operation::{Operation, and, answer, form, json_of, photos, response};
 use super::webhooks;
 use crate::Code::{self, *};
-use crate::accepted::{
-    Accepted, LegacyBookshelf, LegacyEnrichment, LegacyEnrichmentBatch, LegacyImport, LegacyReady,
-    LegacyScan, LegacyScanBatch, Refreshed,
-};
+use crate::accepted::Accepted;
 use crate::book::LookedUp;
 use crate::capabilities::{Capabilities, Health};
 use crate::choice::ChoiceBody;
 use crate::envelope::{Beside, Success, WithFlatCopy};
-use crate::legacy::{ImportStatusAnswer, JobState, ScanStatus};
 use crate::operator;
 use crate::preview::Preview;
-use crate::request::MAX_CLIENT_REF;
-use crate::request::{
-    BarcodeBody, CancelBody, EnrichBody, RefreshBody, RetryBody, ScanBatchBody, V3EnrichBody,
-    WorksBody,
-};
+use crate::request::{BarcodeBody, EnrichBody, RetryBody};
 use crate::results::whole;
 use crate::scan::Shown;
 use crate::search::{SearchResults, SearchResultsV2};
 use crate::sse;
 use crate::status::{Canceled, Document};
-use crate::upload::{CLIENT_REF, KEEP_FAILED};
-use crate::v3;
 
 /// The whole description of the HTTP interface.
 pub(super) fn description() -> Value {
@@ -67,154 +60,6 @@ pub(super) fn description() -> Value {
         "webhooks": webhooks::describe(&mut components),
         "components": components.finish(),
     })
-}
-
-struct Operation {
-    path: String,
-    method: &'static str,
-    body: Value,
-}
-
-impl Operation {
-    fn new(tag: &str, method: &'static str, path: &str, id: &str, summary: &str) -> Self {
-        let body = json!({
-            "operationId": id, "tags": [tag], "summary": summary, "parameters": [], "security": [],
-            "responses": {},
-        });
-        let mut operation = Self {
-            path: path.to_owned(),
-            method,
-            body,
-        };
-        if path.contains("{jobId}") {
-            operation = operation.parameters(&["jobId"]);
-        }
-        operation
-    }
-
-    fn about(mut self, text: &str) -> Self {
-        self.body["description"] = json!(text);
-        self
-    }
-
-    fn parameters(mut self, names: &[&str]) -> Self {
-        let list = self.body["parameters"].as_array_mut();
-        let references = names
-            .iter()
-            .map(|name| json!({"$ref": format!("#/components/parameters/{name}")}));
-        list.expect("made as a list").extend(references);
-        self
-    }
-
-    fn takes(mut self, content: Value) -> Self {
-        self.body["requestBody"] = json!({"required": true, "content": content});
-        self
-    }
-
-    /// Adds an optional body.
-    fn takes_optionally(mut self, content: Value) -> Self {
-        self.body["requestBody"] = json!({"required": false, "content": content});
-        self
-    }
-
-    fn answers(mut self, status: u16, response: Value) -> Self {
-        self.body["responses"][status.to_string()] = response;
-        self
-    }
-
-    fn fails(mut self, c: &mut Components, codes: &[Code]) -> Self {
-        let codes = and(codes, &[MethodNotAllowed]);
-        for (status, response) in c.errors(&codes, self.path.starts_with(crate::v3::PREFIX)) {
-            self.body["responses"][status.to_string()] = response;
-        }
-        self
-    }
-
-    /// Requires the job's token.
-    fn only_with_token(mut self) -> Self {
-        self.body["security"] = json!([{"token": []}]);
-        self
-    }
-
-    /// Requires the operator's token.
-    fn only_for_operator(mut self) -> Self {
-        self.body["security"] = json!([{"operator": []}]);
-        self
-    }
-
-    /// Adds the job's token; jobs that have none need none.
-    fn with_token(mut self) -> Self {
-        self.body["security"] = json!([{"token": []}, {}]);
-        self
-    }
-}
-
-fn json_of(schema: Value) -> Value {
-    json!({"application/json": {"schema": schema}})
-}
-
-fn response(description: &str, schema: Value, examples: Value) -> Value {
-    let mut content = json_of(schema);
-    if examples.as_object().is_some_and(|names| !names.is_empty()) {
-        content["application/json"]["examples"] = examples;
-    }
-    json!({"description": description, "content": content})
-}
-
-/// A response with its examples.
-fn answer<T: JsonSchema>(c: &mut Components, about: &str, examples: &[&'static str]) -> Value {
-    let schema = c.answer::<T>();
-    response(about, schema, c.examples(examples))
-}
-
-/// A body of `multipart/form-data` with files of this name.
-fn form(name: &str, about: &str, several: bool) -> Value {
-    let file = json!({
-        "type": "string", "contentEncoding": "binary",
-        "contentMediaType": "application/octet-stream",
-    });
-    let part = if several {
-        json!({"type": "array", "items": file, "minItems": 1, "description": about})
-    } else {
-        json!({
-            "type": "string", "contentEncoding": "binary",
-            "contentMediaType": "application/octet-stream", "description": about,
-        })
-    };
-    let client_ref = json!({
-        "type": "string", "maxLength": MAX_CLIENT_REF, "description": "As the parameter of this name, which wins",
-    });
-    json!({"schema": {"type": "object", "required": [name], "properties": {name: part, CLIENT_REF: client_ref}}})
-}
-
-/// A body of one photo, in every type that is decoded, or a form.
-fn photos(mut form: Value) -> Value {
-    if let Some(parts) = form["schema"]["properties"].as_object_mut() {
-        parts.insert(
-            KEEP_FAILED.to_owned(),
-            json!({"type": "string", "enum": ["true", "false"], "description": "As the parameter of this name"}),
-        );
-    }
-    let photo = |media: &str| {
-        json!({"schema": {
-            "type": "string", "contentEncoding": "binary", "contentMediaType": media,
-        }})
-    };
-    json!({
-        "multipart/form-data": form,
-        "image/jpeg": photo("image/jpeg"),
-        "image/png": photo("image/png"),
-        "image/webp": photo("image/webp"),
-    })
-}
-
-/// A body of one photo.
-fn photo() -> Value {
-    let mut content = photos(json!({}));
-    if let Some(content) = content.as_object_mut() {
-        content.remove("multipart/form-data");
-    }
-    content
 }
 
 /// Errors of every request that makes a job.
@@ -285,22 +130,16 @@ const LOOKING: &[Code] = &[
     ServiceBusy,
 ];
 
-fn and(codes: &[Code], more: &[Code]) -> Vec<Code> {
-    let mut all = [codes, more].concat();
-    all.sort_by_key(|code| Code::ALL.iter().position(|one| one == code));
-    all
-}
-
 fn operations(c: &mut Components) -> Vec<Operation> {
     let mut all = making(c);
     all.extend(following(c));
     all.extend(server(c));
     all.extend(operator(c));
-    all.extend(v3_jobs(c));
-    all.extend(v3_books(c));
+    all.extend(v3::jobs(c));
+    all.extend(v3::books(c));
     all.extend(searches(c));
-    all.extend(legacy_making(c));
-    all.extend(legacy_following(c));
+    all.extend(legacy::making(c));
+    all.extend(legacy::following(c));
     all
 }
 
@@ -632,7 +471,7 @@ fn server(c: &mut Components) -> Vec<Operation> {
         )
         .answers(
             200,
-            answer::<Beside<Capabilities, v3::Capabilities>>(c, "As it is configured", &[]),
+            answer::<Beside<Capabilities, crate::v3::Capabilities>>(c, "As it is configured", &[]),
         )
         .fails(c, &[InternalError]),
         own_description(c, "server", "getDescription", "/openapi.json"),
@@ -648,7 +487,7 @@ const OPERATING: &[Code] = &[
     ServiceBusy,
 ];
 
-/// What the operator does; `404` where no token is configured.
+/// The operator's routes; `404` where no token is configured.
 fn operator(c: &mut Components) -> Vec<Operation> {
     let new = |id: &str, method, path: &str, summary: &str| {
         Operation::new("operator", method, path, id, summary).only_for_operator()
@@ -690,168 +529,6 @@ fn own_description(c: &mut Components, tag: &str, id: &str, path: &str) -> Opera
 /// Errors of a request about books.
 fn looking_up() -> Vec<Code> {
     and(SEARCHING, &[NotFound])
-}
-
-fn v3_jobs(c: &mut Components) -> Vec<Operation> {
-    let new = |id: &str, method, path: &str, summary: &str| {
-        Operation::new("v3", method, path, id, summary)
-    };
-    let uploading = and(MAKING, &[UnsupportedMediaType]);
-    let enriching = and(MAKING, &[InvalidIsbn, EmptyBatch, BatchTooLarge]);
-    let csv = json!({"schema": {"type": "string"}});
-    let accepted = |c: &mut Components| answer::<Success<v3::Accepted>>(c, "The job", &[]);
-    let mut all = vec![
-        new("createImportJob", "post", "/v3/jobs/imports", "Import a library")
-            .about("A CSV file of at most 8 MB and 10,000 rows.")
-            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "books"])
-            .takes(json!({"multipart/form-data": form("file", "The CSV file", false), "text/csv": csv}))
-            .answers(200, v3_stream(c, true))
-            .answers(202, accepted(c))
-            .fails(c, &uploading),
-        new("createScanJob", "post", "/v3/jobs/scans", "Find the books on photos of shelves")
-            .about("1 to 5 photos, at most 10 MB each. The part may also be named `photos` or `image`.")
-            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "keepFailedPhotos", "provider", "books"])
-            .takes(photos(form("photos[]", "The photos", true)))
-            .answers(200, v3_stream(c, true))
-            .answers(202, accepted(c))
-            .fails(c, &uploading),
-        new("createEnrichmentJob", "post", "/v3/jobs/enrichment", "Look up many books")
-            .about("ISBNs as `isbns`, or `books` by title, author and ISBN: one of the two, at most 1,500.")
-            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "books"])
-            .takes(json_of(c.request::<V3EnrichBody>()))
-            .answers(200, v3_stream(c, true))
-            .answers(202, accepted(c))
-            .fails(c, &enriching),
-    ];
-    for (kind, name) in [
-        ("imports", "Import"),
-        ("scans", "Scan"),
-        ("enrichment", "Enrichment"),
-    ] {
-        let path = format!("/v3/jobs/{kind}/{{jobId}}");
-        let id = |what: &str, end: &str| format!("{what}{name}{end}");
-        let status = |c: &mut Components, about| answer::<Success<v3::JobStatus>>(c, about, &[]);
-        let mut now = status(c, "The job as it is");
-        now["headers"] = json!({
-            "ETag": {"description": "Changes when and only when the document does", "schema": {"type": "string"}},
-            "Retry-After": {"description": "When to poll again, in seconds, while the job runs", "schema": {"type": "integer"}},
-        });
-        all.extend([
-            new(&id("get", "JobStatus"), "get", &path, "How far the job is")
-                .parameters(&["ifNoneMatch"])
-                .with_token()
-                .answers(200, now)
-                .answers(304, json!({"description": "The client has this document"}))
-                .fails(c, LOOKING),
-            new(&id("cancel", "Job"), "delete", &path, "Cancel the job")
-                .only_with_token()
-                .answers(200, status(c, "The job has stopped"))
-                .answers(202, status(c, "The job has not stopped yet"))
-                .fails(c, &and(LOOKING, &[JobEnded])),
-            new(&id("stream", "Progress"), "get", &format!("{path}/stream"), "Follow the job")
-                .about("Server-sent events, until the job is over. A response that is cut short is to be continued with `Last-Event-ID`.")
-                .parameters(&["lastEventId", "lastEventIdQuery", "books"])
-                .with_token()
-                .answers(200, v3_stream(c, false))
-                .answers(204, json!({"description": "The job is over and the client has its last event"}))
-                .fails(c, LOOKING),
-            new(&id("choose", "Book"), "put", &format!("{path}/books/{{index}}"), "Say which book a book of the ended job is")
-                .about(CHOOSING)
-                .parameters(&["index"])
-                .only_with_token()
-                .takes(choice_body(c))
-                .answers(200, answer::<Success<v3::ResultBook>>(c, "The book", &[]))
-                .fails(c, CHOICE_FAILS),
-            new(&id("retry", "Job"), "post", &format!("{path}/retry"), "Try again what the job did not find")
-                .about(RETRYING)
-                .parameters(&["clientRef", "clientRefHeader"])
-                .only_with_token()
-                .takes_optionally(json_of(c.request::<RetryBody>()))
-                .answers(202, answer::<Success<v3::Accepted>>(c, "The new job", &[]))
-                .fails(c, RETRY_FAILS),
-            new(&id("get", "JobResults"), "get", &format!("{path}/results"), "What the job came to")
-                .about(EXPORTS)
-                .parameters(&["offset", "limit", "format", "only"])
-                .with_token()
-                .answers(200, exported(c, v3_results))
-                .fails(c, &and(LOOKING, &[NotReady])),
-        ]);
-    }
-    let cleanup = new(
-        "cleanupScanJob",
-        "delete",
-        "/v3/jobs/scans/{jobId}/cleanup",
-        "Delete a scan and its results at once",
-    )
-    .only_with_token()
-    .answers(204, json!({"description": "There is no such job any more"}))
-    .fails(c, &and(LOOKING, &[NotReady]));
-    all.push(cleanup);
-    all
-}
-
-/// The response with a stream of V3.
-fn v3_stream(c: &mut Components, attached: bool) -> Value {
-    let mut events = json!({
-        "progress": c.answer::<sse::V3Event<sse::Processing>>(),
-        "result": c.answer::<sse::ResultEvent>(),
-        "completed": c.answer::<sse::V3Event<sse::V3Completed>>(),
-        "failed": c.answer::<sse::V3Event<sse::FailedInShort>>(),
-        "canceled": c.answer::<sse::V3Event<sse::FailedInShort>>(),
-        "timeout": c.answer::<sse::V3Event<sse::TimedOut>>(),
-    });
-    let description = if attached {
-        events["accepted"] = c.answer::<v3::Accepted>();
-        "To `Accept: text/event-stream`: the job's stream, at once. The first event is `accepted`, without an id."
-    } else {
-        "Events with ids; their data is JSON on one line of ASCII. `: heartbeat` after 15 s of silence."
-    };
-    json!({
-        "description": description,
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-events": events}},
-    })
-}
-
-fn v3_results(c: &mut Components) -> Value {
-    let schema = json!({"anyOf": [
-        c.answer::<whole::Response<whole::V3ImportResults>>(),
-        c.answer::<whole::Response<whole::V3ScanResults>>(),
-        c.answer::<whole::Response<whole::V3EnrichmentResults>>(),
-        c.answer::<whole::Response<whole::V3LiteResults>>(),
-    ]});
-    response("Of an import, a scan or an enrichment", schema, json!({}))
-}
-
-fn v3_books(c: &mut Components) -> Vec<Operation> {
-    let new = |id: &str, method, path: &str, summary: &str| {
-        Operation::new("v3", method, path, id, summary)
-    };
-    vec![
-        new("getBookByISBN", "get", "/v3/books/{isbn}", "Look up one book")
-            .parameters(&["isbn"])
-            .answers(200, answer::<Success<v3::Book>>(c, "The book", &[]))
-            .fails(c, &looking_up()),
-        new("searchBooks", "get", "/v3/books/search", "Search books by words")
-            .parameters(&["q", "mode", "page", "hits"])
-            .answers(200, answer::<Success<v3::Search>>(c, "A page of hits", &[]))
-            .fails(c, SEARCHING),
-        new("enrichBooksV3", "post", "/v3/books/enrich", "Look up a few books")
-            .about("At most 50 ISBNs, answered when they are found; with `async: true` a job of up to 1,500.")
-            .takes(json_of(c.request::<V3EnrichBody>()))
-            .answers(200, answer::<Success<v3::Enriched>>(c, "The books", &[]))
-            .answers(202, answer::<Success<v3::Accepted>>(c, "A job", &[]))
-            .fails(c, &and(&looking_up(), &[EmptyBatch, BatchTooLarge, FileTooLarge, JobExists])),
-        new("getCapabilitiesV3", "get", "/v3/capabilities", "What the server can do, and its limits")
-            .answers(200, response("As it is configured", c.answer::<v3::Capabilities>(), json!({})))
-            .fails(c, &[InternalError]),
-        own_description(c, "v3", "getDescriptionV3", "/v3/openapi.json"),
-        new("getDocs", "get", "/v3/docs", "This description, for people")
-            .answers(
-                200,
-                json!({"description": "A page", "content": {"text/html; charset=utf-8": {"schema": {"type": "string"}}}}),
-            )
-            .fails(c, &[]),
-    ]
 }
 
 /// Errors of a search.
@@ -906,193 +583,5 @@ fn searches(c: &mut Components) -> Vec<Operation> {
             all.push(operation);
         }
     }
-    all
-}
-
-fn legacy_making(c: &mut Components) -> Vec<Operation> {
-    let uploading = and(MAKING, &[UnsupportedMediaType]);
-    let enriching = and(MAKING, &[InvalidIsbn, EmptyBatch, BatchTooLarge]);
-    let new =
-        |id: &str, path: &str, summary: &str| Operation::new("legacy", "post", path, id, summary);
-    vec![
-        new("legacyScan", "/scan", "Scan a photo without a token")
-            .parameters(&["chosenJobId", "keepFailedPhotos", "provider"])
-            .takes(photo())
-            .answers(
-                202,
-                answer::<LegacyScan>(c, "The job", &["legacy-scan-accepted"]),
-            )
-            .fails(c, &uploading),
-        new("legacyScanBookshelf", "/api/scan-bookshelf", "Scan a photo")
-            .parameters(&["chosenJobId", "keepFailedPhotos", "provider"])
-            .takes(photos(form("image", "The photo", false)))
-            .answers(
-                202,
-                answer::<WithFlatCopy<LegacyBookshelf>>(
-                    c,
-                    "The job",
-                    &["legacy-scan-bookshelf-accepted"],
-                ),
-            )
-            .fails(c, &uploading),
-        new(
-            "legacyScanBatch",
-            "/api/scan-bookshelf/batch",
-            "Scan photos in base64",
-        )
-        .parameters(&["keepFailedPhotos", "provider"])
-        .takes(json_of(c.request::<ScanBatchBody>()))
-        .answers(
-            202,
-            answer::<WithFlatCopy<LegacyScanBatch>>(c, "The job", &["legacy-scan-batch-accepted"]),
-        )
-        .fails(c, &and(&uploading, &[EmptyBatch, BatchTooLarge])),
-        new("legacyImport", "/api/import/csv-gemini", "Import a library")
-            .takes(json!({"multipart/form-data": form("file", "The CSV file", false)}))
-            .answers(202, answer::<WithFlatCopy<LegacyImport>>(c, "The job", &[]))
-            .fails(c, &uploading),
-        new(
-            "legacyEnrichWorks",
-            "/api/enrichment/start",
-            "Look up works by Open Library key or ISBN",
-        )
-        .takes(json_of(c.request::<WorksBody>()))
-        .answers(
-            200,
-            answer::<WithFlatCopy<LegacyEnrichment>>(c, "The job", &[]),
-        )
-        .fails(c, &enriching),
-        new(
-            "legacyEnrichBooks",
-            "/api/enrichment/batch",
-            "Look up books",
-        )
-        .takes(json_of(c.request::<EnrichBody>()))
-        .answers(
-            202,
-            answer::<WithFlatCopy<LegacyEnrichmentBatch>>(c, "The job", &[]),
-        )
-        .fails(c, &enriching),
-    ]
-}
-
-fn legacy_following(c: &mut Components) -> Vec<Operation> {
-    let new = |id: &str, method, path: &str, summary: &str| {
-        Operation::new("legacy", method, path, id, summary)
-    };
-    let naming = and(LOOKING, &[MissingParameter, FileTooLarge]);
-    let mut all = vec![
-        new(
-            "legacyScanStatus",
-            "get",
-            "/scan/status/{jobId}",
-            "How far a scan is, with its books when it is done",
-        )
-        .with_token()
-        .answers(
-            200,
-            answer::<ScanStatus>(
-                c,
-                "The scan",
-                &["legacy-scan-status", "legacy-scan-status-complete"],
-            ),
-        )
-        .fails(c, LOOKING),
-        new(
-            "legacyReady",
-            "post",
-            "/scan/ready/{jobId}",
-            "Say that the client listens; nothing waits for it",
-        )
-        .answers(
-            200,
-            answer::<LegacyReady>(c, "Always, also before the job exists", &[]),
-        )
-        .fails(c, &[InvalidRequest]),
-        new(
-            "legacyJobState",
-            "get",
-            "/api/job-state/{jobId}",
-            "How far a job is, in short",
-        )
-        .with_token()
-        .answers(200, answer::<JobState>(c, "The job", &[]))
-        .fails(c, LOOKING),
-        new(
-            "legacyImportStatus",
-            "get",
-            "/v1/csv/status/{jobId}",
-            "How far an import is",
-        )
-        .with_token()
-        .answers(200, answer::<ImportStatusAnswer>(c, "The import", &[]))
-        .fails(c, LOOKING),
-        new(
-            "legacyCancelImport",
-            "post",
-            "/v1/csv/cancel/{jobId}",
-            "Cancel an import",
-        )
-        .with_token()
-        .answers(
-            200,
-            answer::<WithFlatCopy<Canceled>>(c, "How it ended", &[]),
-        )
-        .answers(
-            202,
-            answer::<WithFlatCopy<Canceled>>(c, "It has not stopped yet", &[]),
-        )
-        .fails(c, LOOKING),
-    ];
-    for (path, id, summary) in [
-        (
-            "/api/scan-bookshelf/cancel",
-            "legacyCancelScan",
-            "Cancel a scan",
-        ),
-        (
-            "/api/enrichment/cancel",
-            "legacyCancelEnrichment",
-            "Cancel an enrichment",
-        ),
-    ] {
-        let operation = new(id, "post", path, summary)
-            .about("The token may be in the body instead of a header.")
-            .with_token()
-            .takes(json_of(c.request::<CancelBody>()))
-            .answers(
-                200,
-                answer::<WithFlatCopy<Canceled>>(c, "How it ended", &[]),
-            )
-            .answers(
-                202,
-                answer::<WithFlatCopy<Canceled>>(c, "It has not stopped yet", &[]),
-            )
-            .fails(c, &naming);
-        all.push(operation);
-    }
-    let refresh = new(
-        "refreshToken",
-        "post",
-        "/api/token/refresh",
-        "Replace a token in the last 30 minutes of its life",
-    )
-    .takes(json_of(c.request::<RefreshBody>()))
-    .answers(
-        200,
-        answer::<WithFlatCopy<Refreshed>>(c, "The next token", &[]),
-    )
-    .fails(
-        c,
-        &[
-            InvalidRequest,
-            MissingParameter,
-            Unauthorized,
-            FileTooLarge,
-            InternalError,
-            ServiceBusy,
-        ],
-    );
-    all.push(refresh);
     all
 }
