@@ -112,7 +112,7 @@ fn a_scan_is_answered_with_its_own_stream() {
 }
 
 #[test]
-fn who_asks_for_no_stream_or_for_nothing_gets_none() {
+fn no_stream_answers_a_request_that_does_not_name_one() {
     let app = App::start();
     let post = || app.request("POST", "/api/v2/imports");
     let csv = stand_ins::library(3);

@@ -279,7 +279,7 @@ fn who_knows_a_job_s_name_gets_no_token_for_it() {
 }
 
 #[test]
-fn a_key_that_two_clients_use_is_one_client_s() {
+fn an_idempotency_key_belongs_to_one_client() {
     let app = App::start();
     let send = |csv: &str| {
         let request = app.request("POST", "/api/v2/imports");

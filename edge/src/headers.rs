@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_introduced_in_every_dialect() {
+    fn a_client_is_told_in_every_header_that_names_one() {
         let mut request = headers(&[("host", "app.example:8080")]);
         let client = Caller {
             address: "2001:db8::1".parse().unwrap(),

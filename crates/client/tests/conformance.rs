@@ -1,7 +1,7 @@
 //! The scenarios that all clients share: see `clients/conformance`. Node plays them; where it is
 //! missing they are skipped, unless `CONFORMANCE_TESTS=required`.
 
-#![allow(clippy::unwrap_used)] // A helper that fails fails its test.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

@@ -1,6 +1,6 @@
 //! Tests of watching a job with all faults of server and network.
 
-#![allow(clippy::unwrap_used)] // A helper that fails fails its test.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod server;
 

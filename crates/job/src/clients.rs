@@ -127,7 +127,8 @@ impl<E: Effects> Engine<'_, E> {
         self.admit_instead(client, None, job).await
     }
 
-    /// The same of a job that has counted under `another` name so far.
+    /// Admits `job` like [`admit`](Self::admit) when it has counted under `another` name so far:
+    /// that name no longer counts.
     ///
     /// # Errors
     /// When the store fails: nothing is recorded then.

@@ -41,7 +41,7 @@ pub struct Overview {
     pub older_than: Option<Time>,
     /// The metadata providers.
     pub providers: Vec<ProviderStatus>,
-    /// What the store holds, as far as the last sweep has counted it.
+    /// Use of the store, as the last sweep has counted it.
     pub store: StoreUse,
     /// The clients that have begun most jobs lately, by their pseudonyms, with the number of them.
     pub holders: Vec<(String, usize)>,
@@ -58,7 +58,7 @@ pub struct JobDetail {
     pub leased_until: Option<Time>,
     /// Whether somebody has asked for the job to be canceled.
     pub is_to_be_canceled: bool,
-    /// What the operator's webhook is still to be told of it.
+    /// The message about it that the operator's webhook has not taken yet.
     pub undelivered: Option<PendingMessage>,
 }
 

@@ -27,7 +27,7 @@ impl Item {
     }
 }
 
-/// What is left of the part of the plan that was read last.
+/// A reader of the plan, wave by wave: the items left of the part that was read last.
 #[derive(Default)]
 pub(crate) struct Plan {
     key: String,

@@ -88,7 +88,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         Ok(items)
     }
 
-    /// What is read of a job; `None` when the job has ended and this is certain to be lost.
+    /// Reads something of a job; `None` when the job has ended and this is certain to be lost.
     async fn unless_lost<T>(
         &self,
         root: &Root,

@@ -82,7 +82,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// What the store holds, as the last sweep has counted it.
+/// Use of the store, as the last sweep has counted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreUse {
     /// Number of keys, with those reserved for running jobs.

@@ -62,7 +62,7 @@ const TWO_ENDS: u64 = 4433;
 /// Writes take up to six times as long as the engine may assume: work is then done twice, and a
 /// watcher may see it; but what is there at the end is whole.
 #[test]
-fn beyond_the_assumption_nothing_is_corrupted() {
+fn a_store_slower_than_assumed_corrupts_nothing() {
     let options = Options {
         unbounded: true,
         ..Options::default()

@@ -87,8 +87,8 @@ pub async fn admit(exchange: &Exchange, job: &JobId) -> Result<(), ApiError> {
     admit_as(exchange, &client, None, job).await
 }
 
-/// The same of a job that was admitted at once under `another` name, as long as its own was not
-/// known.
+/// Admits a job like [`admit`] that was admitted under `another` name before its own was known:
+/// that name no longer counts.
 ///
 /// # Errors
 /// `RATE_LIMIT_EXCEEDED`.

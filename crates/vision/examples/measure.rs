@@ -2,9 +2,12 @@
 //! when nothing is named, or draws a photo of 12 megapixels with three codes (`draw PATH`):
 //! `cargo run --release -p vision --example measure`.
 
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a measurement that cannot go on has failed"
+)]
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "tests use the rest")]
 #[path = "../tests/scene/mod.rs"]
 mod scene;
 
@@ -22,7 +25,7 @@ static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call is passed on unchanged.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "an allocator is unsafe by definition")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();

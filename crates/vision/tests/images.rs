@@ -1,6 +1,6 @@
 //! Tests of preparing photos, and of refusing everything that is no photo.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod scene;
 
@@ -296,7 +296,7 @@ fn every_way_to_store_pixels_gives_the_same_picture() {
 }
 
 #[test]
-fn even_noise_fits_its_limit() {
+fn a_photo_of_noise_fits_its_limit() {
     let mut noise = Scene::from_rgb(2048, 1400, vec![128; 2048 * 1400 * 3]);
     noise.degrade(0.0, 80.0);
     let prepared = prepare(&noise.jpeg(75)).unwrap();

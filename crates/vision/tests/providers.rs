@@ -185,7 +185,7 @@ fn models_of_openai_that_think_are_not_given_a_temperature() {
 }
 
 #[test]
-fn boxes_are_asked_for_and_read_in_the_order_of_the_family() {
+fn boxes_have_the_order_of_the_model_family() {
     let spine = json!({"books": [{"title": "Babel", "box": [500, 100, 600, 900]}]}).to_string();
     let body = json!({"choices": [{"message": {"content": spine}, "finish_reason": "stop"}]});
     for (model, told, x1) in [

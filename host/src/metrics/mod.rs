@@ -66,16 +66,17 @@ pub struct Metrics {
     seen: Mutex<Seen>,
 }
 
-/// What is true until another event says otherwise, or its time is over.
+/// The state that the events tell of: it stands until another event changes it or its time is
+/// over.
 #[derive(Default)]
 struct Seen {
-    /// When the jobs under way were created.
+    /// Times at which the jobs under way were created.
     jobs: BTreeMap<String, SystemTime>,
-    /// When jobs ended: of two components' logs the one with the end may be read first.
+    /// Times at which jobs ended: of two components' logs the one with the end may be read first.
     ended: BTreeMap<String, SystemTime>,
-    /// Until when the breakers of providers are open.
+    /// Times until which the breakers of providers are open.
     breakers: BTreeMap<String, SystemTime>,
-    /// The queues in which turns wait, and since when.
+    /// The queue of each turn that is waited for, and the time since which it is.
     turns: BTreeMap<String, (String, SystemTime)>,
 }
 

@@ -36,7 +36,10 @@ fn json_fixture(name: &str) -> Value {
 }
 
 /// The treatment of requests for streams.
-#[allow(dead_code)] // Not every program that includes this file tries everything.
+#[allow(
+    dead_code,
+    reason = "not every program that includes this file tries everything"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streams {
     Work,
@@ -114,7 +117,10 @@ fn canceled() -> Event {
     event
 }
 
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "not every program that includes this file tries everything"
+)]
 impl Server {
     /// A server with one job, an import that will be waiting, at 50, at 100 of 150 books, and
     /// complete.

@@ -15,10 +15,10 @@ pub enum Mutation {
     ClaimUnchecked,
     /// A claim does not wait before it reads back what it wrote.
     ClaimWithoutWait,
-    /// A lease lasts for hours, whatever becomes of its job.
+    /// A lease lasts for hours and is not given up.
     KeepLease,
-    /// A lease has room for ever: its holder's clock stands still.
-    SpentLease,
+    /// A holder's clock stands still, so its lease never seems to run out.
+    StoppedClock,
     /// Epochs have a term only, so two claims of the same term are one.
     EpochsWithoutNonce,
     /// The names of segments do not say whose they are.
@@ -26,11 +26,11 @@ pub enum Mutation {
     /// A segment is written after the root that names it.
     RootBeforeSegment,
     /// Merged segments are deleted before the root that no longer names them is written.
-    DeleteBeforeSwing,
+    DeleteBeforeRoot,
     /// The end is not written.
     ForgetEnd,
-    /// The end is not looked for.
-    DisbelieveEnd,
+    /// The end is not read.
+    IgnoreEnd,
     /// Uploads are not deleted.
     KeepUploads,
     /// A stream forgets what its client has had.
@@ -45,7 +45,7 @@ pub enum Mutation {
     ChooseWithoutWait,
     /// A retry does not look at what was chosen.
     RetryWithoutChoices,
-    /// That the webhook is to be told of an end is not written down.
+    /// The message to the webhook about an end is not written down.
     ForgetMessage,
 }
 
@@ -56,13 +56,13 @@ impl Mutation {
         Self::ClaimUnchecked,
         Self::ClaimWithoutWait,
         Self::KeepLease,
-        Self::SpentLease,
+        Self::StoppedClock,
         Self::EpochsWithoutNonce,
         Self::ReuseSegmentNames,
         Self::RootBeforeSegment,
-        Self::DeleteBeforeSwing,
+        Self::DeleteBeforeRoot,
         Self::ForgetEnd,
-        Self::DisbelieveEnd,
+        Self::IgnoreEnd,
         Self::KeepUploads,
         Self::ForgetPosition,
         Self::HandOverWithoutSeq,
@@ -120,11 +120,11 @@ pub(crate) struct Tampering {
 
 impl Tampering {
     /// The mutation as it acts on a process of this role. Only processes that work on jobs are
-    /// mutated; [`Mutation::DisbelieveEnd`] alone acts on all.
+    /// mutated; [`Mutation::IgnoreEnd`] alone acts on all.
     pub(crate) fn new(mutation: Option<Mutation>, role: Role) -> Self {
         let works = matches!(role, Role::Creator | Role::Run | Role::Chooser);
         Self {
-            mutation: mutation.filter(|&it| works || it == Mutation::DisbelieveEnd),
+            mutation: mutation.filter(|&it| works || it == Mutation::IgnoreEnd),
             chooses: role == Role::Chooser,
             own_root: None,
             own_lease: None,
@@ -157,7 +157,7 @@ impl Tampering {
             _ => false,
         };
         match (self.mutation, kind) {
-            (Some(Mutation::SkipFence | Mutation::DisbelieveEnd), Kind::End) => None,
+            (Some(Mutation::SkipFence | Mutation::IgnoreEnd), Kind::End) => None,
             (Some(Mutation::RetryWithoutChoices), Kind::Choices) if !self.chooses => None,
             (Some(Mutation::SkipFence), Kind::Root) if in_fence => self.own_root.clone().or(seen),
             (Some(Mutation::SkipFence), Kind::Lease) if in_fence => self.own_lease.clone().or(seen),
@@ -198,17 +198,17 @@ impl Tampering {
                 self.held_back.push(op);
                 Vec::new()
             }
-            (Some(Mutation::DeleteBeforeSwing), Kind::Root, Some(root)) if has_segments(root) => {
+            (Some(Mutation::DeleteBeforeRoot), Kind::Root, Some(root)) if has_segments(root) => {
                 self.held_back.push(op);
                 Vec::new()
             }
-            (Some(Mutation::DeleteBeforeSwing), Kind::Segment, None) => vec![op],
+            (Some(Mutation::DeleteBeforeRoot), Kind::Segment, None) => vec![op],
             (Some(Mutation::RootBeforeSegment), Kind::Root, _) => {
                 let mut ops = vec![op];
                 ops.append(&mut self.held_back);
                 ops
             }
-            (Some(Mutation::DeleteBeforeSwing), ..) => {
+            (Some(Mutation::DeleteBeforeRoot), ..) => {
                 let mut ops = std::mem::take(&mut self.held_back);
                 ops.push(op);
                 ops
@@ -231,7 +231,7 @@ impl Tampering {
 
     /// Whether the clock of a process that has written a lease stands still.
     pub(crate) fn stops_clock(&self) -> bool {
-        self.is(Mutation::SpentLease)
+        self.is(Mutation::StoppedClock)
     }
 
     /// Whether a claim goes on at once.

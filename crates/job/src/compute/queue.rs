@@ -42,7 +42,7 @@ pub(super) struct Ticket {
     pub(super) is_admitted: bool,
 }
 
-/// One who computes, or waits for its turn.
+/// A job that computes, or waits for its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     job: JobId,
@@ -67,7 +67,7 @@ impl Entry {
     }
 }
 
-/// The document.
+/// The document that lists all who compute or wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Queue {
     entries: Vec<Entry>,
@@ -85,7 +85,7 @@ pub(super) struct Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Admitted,
-    /// This number of others come first.
+    /// The job waits: this number of others come first.
     Waits(usize),
 }
 

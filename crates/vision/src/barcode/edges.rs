@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_or_noisy_line_has_none() {
+    fn a_flat_or_noisy_line_has_no_edges() {
         assert!(edges(&[]).0.is_empty());
         assert!(edges(&[77; 300]).0.is_empty());
         let noise: Vec<u8> = (0..300).map(|i| 100 + (i * 7 % 5) as u8).collect();
