@@ -2067,8 +2067,8 @@ export interface components {
             /** @description Titles, each with what else is known of the book. */
             books?: components["schemas"]["BookBody"][] | null;
             /**
-             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-             *     or a header `X-Client-Ref` wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+             *     query or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -4053,8 +4053,8 @@ export interface components {
          */
         RetryBody: {
             /**
-             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-             *     or a header `X-Client-Ref` wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+             *     query or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -4089,8 +4089,8 @@ export interface components {
         /** @description The body of `POST /api/scan-bookshelf/batch`. */
         ScanBatchBody: {
             /**
-             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-             *     or a header `X-Client-Ref` wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+             *     query or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;
@@ -6259,8 +6259,8 @@ export interface components {
         /** @description The body of `POST /api/enrichment/start`. */
         WorksBody: {
             /**
-             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-             *     or a header `X-Client-Ref` wins.
+             * @description The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+             *     query or a header `X-Client-Ref` wins.
              * @default null
              */
             clientRef: string | null;

@@ -70,8 +70,8 @@ pub struct RetryBody {
     /// never tried: a title that says too little without an author, a photo that is no picture.
     #[serde(default)]
     pub only: Option<Vec<RetriedBody>>,
-    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-    /// or a header `X-Client-Ref` wins.
+    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+    /// query or a header `X-Client-Ref` wins.
     #[serde(default)]
     pub client_ref: Option<String>,
 }
@@ -172,8 +172,8 @@ pub(crate) struct ScanBatchBody<'a> {
     /// at them again.
     #[serde(default)]
     keep_failed_photos: Option<bool>,
-    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-    /// or a header `X-Client-Ref` wins.
+    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+    /// query or a header `X-Client-Ref` wins.
     #[serde(default)]
     client_ref: Option<String>,
 }

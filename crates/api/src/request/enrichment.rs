@@ -25,8 +25,8 @@ pub struct EnrichBody {
     /// The client's name for the job.
     #[serde(default)]
     pub job_id: Option<String>,
-    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-    /// or a header `X-Client-Ref` wins.
+    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+    /// query or a header `X-Client-Ref` wins.
     #[serde(default)]
     pub client_ref: Option<String>,
 }
@@ -291,8 +291,8 @@ pub struct WorksBody {
     /// Open Library work keys and ISBNs, mixed.
     #[serde(default)]
     pub work_ids: Option<List<String>>,
-    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the query
-    /// or a header `X-Client-Ref` wins.
+    /// The client's own name for the job, repeated in its webhook events; a `clientRef` in the
+    /// query or a header `X-Client-Ref` wins.
     #[serde(default)]
     pub client_ref: Option<String>,
 }
