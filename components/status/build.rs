@@ -1,6 +1,6 @@
 //! Copies the page's files, with the TypeScript client's modules among them, to where they are
-//! compiled in from; scripts without their comments and indentation, of which half of the client
-//! consists.
+//! compiled in from; scripts and styles without their comments and indentation, of which half of the
+//! client consists.
 
 #![allow(clippy::unwrap_used)] // A build that fails says where.
 
@@ -23,7 +23,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let file = entry.unwrap().path();
         let name = to.join(file.file_name().unwrap());
-        if file.extension().is_some_and(|extension| extension == "js") {
+        if (file.extension()).is_some_and(|extension| extension == "js" || extension == "css") {
             let script = fs::read_to_string(&file).unwrap();
             let script = without_comments(&script);
             let is_whole = |line: &str| line.matches('`').count().is_multiple_of(2);
@@ -40,7 +40,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Leaves out comments that have lines of their own, `/** ... */` within one line, and the white
-/// space around lines: in scripts that have no such comments in a string or a pattern.
+/// space around lines: in files that have no such comments in a string or a pattern.
 fn without_comments(script: &str) -> String {
     let mut kept = String::new();
     let mut in_comment = false;

@@ -38,6 +38,30 @@ test('a long list is searched and ordered', async () => {
 	await page.context().close();
 });
 
+test('drawn covers have whole family names, and a list is ordered by them and by year', async () => {
+	const page = await browser.page(server);
+	// As people write them, and what the spine of a drawn cover has.
+	const PEOPLE = { 'Kurt Vonnegut Jr.': 'Vonnegut Jr.', 'W. E. B. Du Bois': 'Du Bois', 'Ursula K. Le Guin': 'Le Guin', 'Laurens van der Post': 'van der Post', 'Ann Nobody': 'Nobody', 'Jo III': 'Jo III', 'Plato': 'Plato' };
+	const people = Object.keys(PEOPLE);
+	const rows = Array.from({ length: 14 }, (_, n) => `Nobody Wrote This Qw${n},"${people[n % people.length]}",${n < people.length ? 1990 + n : ''}\n`);
+	await page.locator('#pick').setInputFiles({ name: 'people.csv', mimeType: 'text/csv', buffer: Buffer.from(`Title,Author,Year Published\n${rows.join('')}`) });
+	await page.getByRole('heading', { name: /of 14 books found/ }).waitFor();
+	const names = () => page.locator('.books .cover small').allTextContents();
+	const expected = Object.values(PEOPLE);
+	assert.deepEqual(await names(), [...expected, ...expected]);
+	const order = page.getByRole('combobox', { name: 'Order' });
+	await order.selectOption('By author');
+	const sorted = expected.flatMap((name) => [name, name]).toSorted(new Intl.Collator('en', { numeric: true }).compare);
+	assert.deepEqual(await names(), sorted);
+	await order.selectOption('Newest first');
+	assert.deepEqual((await titles(page)).slice(0, 2), ['Nobody Wrote This Qw6', 'Nobody Wrote This Qw5']);
+	await filter(page, 'To review').click();
+	const shown = await sum(page, 'To review');
+	await eventually('only those', async () => (await page.locator('.book').count()) === shown);
+	assert.equal(await page.locator('.book .state.found').count(), 0);
+	await page.context().close();
+});
+
 test('what failed is downloaded, and imported again as it is', async () => {
 	const page = await browser.page(server);
 	await importing(page);

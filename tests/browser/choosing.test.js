@@ -120,3 +120,37 @@ test('another book is searched for, on a phone; or it is none of them', async ()
 	assert.deepEqual(page.problems, []);
 	await page.context().close();
 });
+
+test('books that the server has lost are named, and somebody may say which they were', async () => {
+	const page = await browser.page(server);
+	// What a store that has lost a part leaves of a book: as crates/api/src/export/tests.rs says.
+	const LOST = { title: '', authors: [], author: '', description: null, categories: [], enrichmentStatus: 'error', nothingToAskBy: true };
+	let lost = true;
+	await page.route('**/results?*', async (route) => {
+		const response = await route.fetch();
+		const answer = await response.json();
+		if (lost) {
+			answer.data.books[0] = LOST;
+			answer.metadata.lost = 1;
+		}
+		await route.fulfill({ response, json: answer });
+	});
+	await page.locator('#pick').setInputFiles({ name: 'lost.csv', mimeType: 'text/csv', buffer: Buffer.from('Title,Author,ISBN\nNobody Wrote This Qwz,Nobody,\nDune,Frank Herbert,9780441013593\n') });
+	await page.getByText('The server has lost 1 of these books, titles and all. Choose what is missing, or send everything again.').waitFor();
+	const first = page.locator('.book').nth(0);
+	assert.equal(await first.locator('.state').textContent(), 'Lost');
+	assert.equal(await page.getByRole('button', { name: /^Try the/ }).count(), 0, 'nobody can be asked about it');
+	assert.deepEqual(await barriers(page), []);
+	await first.getByRole('button', { name: /^Choose which book/ }).click();
+	const dialog = page.getByRole('dialog', { name: 'Which book is it?' });
+	assert.equal(await dialog.getByRole('searchbox').inputValue(), '', 'nothing is known to search for');
+	await dialog.getByRole('searchbox').fill('Babel Kuang');
+	await dialog.getByRole('button', { name: 'Search' }).click();
+	lost = false;
+	await dialog.getByRole('button', { name: /^This one: Babel/ }).first().click();
+	await dialog.waitFor({ state: 'detached' });
+	await eventually('found', async () => (await sum(page, 'Found')) === 2);
+	assert.equal(await page.getByText('has lost').count(), 0);
+	assert.deepEqual(page.problems, []);
+	await page.context().close();
+});

@@ -93,7 +93,7 @@ test('a scan of which no photo could be looked at says what can be done about ea
 		form.append('photos', new Blob([await readFile(new URL('../../components/status/sandbox/shelf.jpg', import.meta.url))], { type: 'image/jpeg' }), 'shelf.jpg');
 		const { data } = await (await fetch(`${blind.url}/api/batch-scan`, { method: 'POST', body: form })).json();
 		await page.goto(`${blind.url}/#/jobs/${data.jobId}`);
-		await page.getByText('The books on photo 1 are not known, and it is not kept: send it again.').waitFor();
+		await page.getByText('The books on photo 1 are not known: send it again.').waitFor();
 		assert.equal(await page.getByRole('button', { name: 'Try the photo again' }).count(), 0);
 
 		// Now there is a model.

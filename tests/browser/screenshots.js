@@ -1,4 +1,4 @@
-// Makes the README's pictures anew, in docs/images.
+// Makes the pictures of README and docs anew, in docs/images; with names, only those.
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Browser, eventually, percent } from './browser.js';
@@ -45,14 +45,37 @@ async function preview(name, file) {
 	await page.context().close();
 }
 
+/** The question which book a doubtful one is: what has its number, and what a search finds. */
+async function choosing(name, options) {
+	const page = await browser.page(server, options);
+	const file = 'Title,Author,ISBN\nThe Salt Road,Mira Oakes,9780593099322\nBabel,R. F. Kuang,9780063021426\n';
+	await page.locator('#pick').setInputFiles({ name: 'doubtful.csv', mimeType: 'text/csv', buffer: Buffer.from(file) });
+	await page.getByRole('heading', { name: /of 2 books found/ }).waitFor();
+	await page.getByRole('button', { name: /^Choose which book The Salt Road/ }).click();
+	const dialog = page.getByRole('dialog');
+	await dialog.getByRole('button', { name: /^This one: Dune/ }).first().waitFor();
+	await dialog.getByRole('searchbox').fill('Babel Kuang');
+	await dialog.getByRole('button', { name: 'Search' }).click();
+	await dialog.getByRole('button', { name: /^This one: Babel/ }).first().waitFor();
+	await settle(page);
+	await shoot(page, name);
+	await page.context().close();
+}
+
 const finished = (page) => page.getByRole('heading', { name: /books found/ }).waitFor();
+const PICTURES = {
+	'import-running': (name) => library(name, halfway),
+	'import-finished': (name) => library(name, finished),
+	'import-dark': (name) => library(name, halfway, { colorScheme: 'dark' }),
+	'import-phone': (name) => library(name, halfway, PHONE),
+	'preview': (name) => preview(name, 'Babel;R. F. Kuang;9780063021426\nEmma;Jane Austen;9780141439587\nDune;Frank Herbert;9780441013593\n'),
+	'choosing': (name) => choosing(name, { viewport: { width: 720, height: 640 } }),
+	'choosing-phone': (name) => choosing(name, PHONE),
+	'scan': (name) => scan(name, { viewport: { width: 1100, height: 1040 } }),
+};
+const names = process.argv.slice(2);
 try {
-	await library('import-running', halfway);
-	await library('import-finished', finished);
-	await library('import-dark', halfway, { colorScheme: 'dark' });
-	await library('import-phone', halfway, PHONE);
-	await preview('preview', 'Babel;R. F. Kuang;9780063021426\nEmma;Jane Austen;9780141439587\nDune;Frank Herbert;9780441013593\n');
-	await scan('scan', { viewport: { width: 1100, height: 1040 } });
+	for (const name of names.length ? names : Object.keys(PICTURES)) await PICTURES[name](name);
 } finally {
 	await Promise.all([server.stop(), browser.stop()]);
 }

@@ -13,6 +13,8 @@ export function toBook(raw, index) {
 	// A book that nobody knows is called so where there is nothing to choose from.
 	const doubtful = raw.toReview && (status === 'success' || raw.candidates?.length > 0);
 	const known = status === 'success' ? 'found' : 'missing';
+	// What has neither a title nor anything to ask by the server has lost: no such book can be sent.
+	const lost = status === 'error' && raw.nothingToAskBy && !raw.title;
 	const title = raw.title || 'Untitled';
 	const authors = (raw.authors ?? [raw.author]).filter(Boolean);
 	const isbn = raw.isbn13 ?? raw.isbn ?? edition.isbn;
@@ -32,7 +34,8 @@ export function toBook(raw, index) {
 		photo: raw.photoIndex ?? 0,
 		state: doubtful ? 'review' : known,
 		shownBy: ['all', known, raw.toReview && 'review'],
-		label: doubtful ? 'To review' : raw.nothingToAskBy ? 'Too little to look up' : (LABELS[status] ?? 'Not found'),
+		lost,
+		label: doubtful ? 'To review' : lost ? 'Lost' : raw.nothingToAskBy ? 'Too little to look up' : (LABELS[status] ?? 'Not found'),
 		/** What a retry would have to try: error, not_found, or nothing. */
 		tries: raw.choice || raw.nothingToAskBy ? null : UNANSWERED.includes(status) ? 'error' : status,
 	};

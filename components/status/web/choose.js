@@ -14,7 +14,7 @@ const REASONS = {
 /** Asks which book a book of the job is; `done` is called when one was chosen, or none of all. */
 export function choose(job, book, done) {
 	const { raw, index } = book;
-	const given = raw.source?.title ?? book.title;
+	const given = raw.source?.title ?? raw.title;
 	let leaving;
 	/** A choice that is on its way is not called back: nobody could say whether it was made. */
 	let sending = false;
@@ -27,7 +27,7 @@ export function choose(job, book, done) {
 		'dialog.panel',
 		{ 'aria-labelledby': 'which', oncancel: stay, onclose: () => (leaving.abort(), dialog.remove()) },
 		h('h2', { id: 'which' }, 'Which book is it?'),
-		h('p', h('cite', given), [book.authors.join(', '), raw.row && `row ${raw.row}`].filter(Boolean).map((part) => ` · ${part}`)),
+		h('p', h('cite', given || book.title), [book.authors.join(', '), raw.row && `row ${raw.row}`].filter(Boolean).map((part) => ` · ${part}`)),
 		h('ul.options', offers.map(([candidate, number]) => option(candidate, { candidate: number }))),
 		h('form.row', { onsubmit: search }, words, h('button.button', { type: 'submit' }, 'Search')),
 		found,

@@ -162,7 +162,7 @@ function outcome(job, again, retry) {
 	function mending({ books, results, url, record }) {
 		const count = (outcome) => books.filter(({ tries }) => tries === outcome).length;
 		const [unanswered, unknown] = [count('error'), count('not_found')];
-		const lost = (results?.photos ?? []).filter(({ toSend, error }) => toSend && error !== 'E_IMAGE_INVALID').map(({ index }) => index + 1);
+		const toSend = (results?.photos ?? []).filter(({ toSend, error }) => toSend && error !== 'E_IMAGE_INVALID').map(({ index }) => index + 1);
 		const photos = (results?.photos ?? []).filter(({ status, toSend }) => status === 'failed' && !toSend).length;
 		const left = unanswered ? unanswered.toLocaleString() : photos === 1 ? 'photo' : `${photos} photos`;
 		const failed = books.filter(({ shownBy }) => shownBy.includes('missing')).length + (results?.rowsRejected ?? 0);
@@ -182,8 +182,10 @@ function outcome(job, again, retry) {
 		}
 		const href = `${url}/results?format=csv&only=failed,not_found`;
 		const parts = [record.token && (unanswered || photos) > 0 && trying(left), record.token && unknown > 0 && trying(`${unknown.toLocaleString()} not found`, ['error', 'circuit_open', 'not_found', 'failed_photos']), failed > 0 && h('a.button', { href, download: `${nameOf(job).replace(/\.\w+$/, '')}-failed.csv` }, 'Download what failed')];
-		const sending = lost.length > 0 && h('p', lost.length > 1 ? `The books on photos ${lost.join(', ')} are not known, and the photos are not kept: send them again.` : `The books on photo ${lost[0]} are not known, and it is not kept: send it again.`);
-		return [sending, parts.some(Boolean) && h('p.row', parts.flat())];
+		const sending = toSend.length > 0 && h('p', `The books on ${toSend[1] ? 'photos' : 'photo'} ${toSend.join(', ')} are not known: send ${toSend[1] ? 'them' : 'it'} again.`);
+		const gone = books.filter(({ lost }) => lost).length;
+		const losing = gone > 0 && h('p.bad', `The server has lost ${gone.toLocaleString()} of these books, titles and all. Choose what is missing, or send everything again.`);
+		return [losing, sending, parts.some(Boolean) && h('p.row', parts.flat())];
 	}
 
 	const readHere = (results) => results?.metadata?.modelUsed === 'spines' && h('p.fine', 'Read here, no AI service asked.');
