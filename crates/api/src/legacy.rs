@@ -31,7 +31,7 @@ impl ScanStage {
         match root.stage {
             Stage::Receiving | Stage::Queued => Self::Uploading,
             Stage::Analyzing => Self::Analyzing,
-            // An app that lets us name its job lets its bar fall at a stage that it does not know.
+            // The app of these scans sets its bar back at a stage that it does not know.
             Stage::Enriching if root.made_by == MadeBy::UnnamedScan => Self::Analyzing,
             Stage::Enriching => Self::Enriching,
             Stage::Complete => Self::Complete,

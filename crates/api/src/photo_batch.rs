@@ -99,7 +99,7 @@ impl<'a> PhotoBatch<'a> {
         while let Some((&byte, rest)) = bytes.split_first() {
             if let (State::Long(Escape::None), Some(photo)) = (&self.state, self.photos.last_mut())
             {
-                // Nearly all of a body is this.
+                // The fast path: nearly all of a body is photos' data.
                 let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
                 let end = end.unwrap_or(bytes.len());
                 photo.push(&bytes[..end], self.limits.max_photo_bytes);
@@ -195,7 +195,7 @@ impl<'a> PhotoBatch<'a> {
         let string = self.document.split_off(begin);
         self.photos.push(Photo::default());
         self.state = State::Long(Escape::None);
-        // It has been read before, and counted.
+        // These bytes were counted when they were first read.
         self.length -= string.len() - 1;
         self.feed(&string[1..])
     }
@@ -311,7 +311,7 @@ impl Photo {
         }
         if !self.has_begun {
             self.has_begun = true;
-            // A long string begins with more than this.
+            // A long string begins with more than a data URL's first letters.
             self.is_in_url = text.starts_with(URL);
         }
         if self.is_in_url {

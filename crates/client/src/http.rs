@@ -84,7 +84,7 @@ impl Http {
             address: address.to_owned(),
             reason: reason.to_owned(),
         };
-        // Names with letters beyond ASCII as DNS has them.
+        // DNS has names of letters beyond ASCII in a form of its own.
         let international = Some(address).filter(|address| !address.is_ascii());
         let ascii = international.and_then(|address| Url::parse(address).ok());
         let uri: Uri = ascii

@@ -136,7 +136,7 @@ impl Watch {
     pub fn after(self, last_event_id: &str) -> Self {
         Self {
             last_id: HeaderValue::from_str(last_event_id).ok(),
-            // There is reason to believe in this server.
+            // Whoever has an event id has reached this server before.
             outage: Some(Outage::over(Instant::now())),
             ..self
         }
@@ -209,13 +209,13 @@ impl Watch {
             Err(error @ Error::TimedOut { .. }) => {
                 return self.stream_ended(StreamEnd::Silent, error);
             }
-            // It redirects to another server.
+            // The server redirects elsewhere, or is none of this API.
             Err(error @ Error::Protocol { .. }) => {
                 return self.stream_ended(StreamEnd::Refused, error);
             }
             Err(error) => return self.stream_ended(StreamEnd::Unreachable, error),
         };
-        // Whatever it says: somebody is there.
+        // Any answer shows that the server can be reached.
         self.outage
             .get_or_insert_with(|| Outage::over(Instant::now()));
         match response.status() {
@@ -316,7 +316,7 @@ impl Watch {
         }
         let answer = async {
             let response = http.head(request, Body::default()).await?;
-            // Whatever it says: somebody is there.
+            // Any answer shows that the server can be reached.
             self.outage
                 .get_or_insert_with(|| Outage::over(Instant::now()));
             http.payload::<Snapshot>(response).await

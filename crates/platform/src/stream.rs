@@ -18,7 +18,7 @@ use crate::spin::Spin;
 /// once then, and the client polls.
 const BUDGET_HEADER: &str = "x-stream-budget";
 /// Pause after which a client that was refused a stream polls.
-pub const RETRY_POLLING: Duration = Duration::from_secs(2);
+pub const RETRY_POLLING: Duration = api::status::POLL;
 
 /// The reason why a stream ended.
 #[derive(Clone, Copy, Debug)]

@@ -80,7 +80,7 @@ impl<'a> Source<'a> {
         let source = &imported.source;
         let all = Self {
             title: (imported.given_title.as_deref()).or_else(|| {
-                // The book's is another.
+                // The book has the title of what was chosen.
                 let given = chosen(item).map(|_| item.wanted.title.as_str());
                 given.filter(|title| !title.is_empty())
             }),

@@ -187,7 +187,7 @@ impl Vision {
             .unwrap_or_default();
         let said = said.to_ascii_lowercase();
         match status {
-            // A model that is for others only.
+            // A model that this account may not use.
             403 if error["code"] == "model_not_found" || said.contains("access to model") => {
                 self.no_such_model(status, message)
             }
@@ -211,7 +211,7 @@ impl Vision {
             {
                 self.no_such_model(status, message)
             }
-            // What a server at home lacks it also lacks the next time.
+            // A server at home that lacks something lacks it the next time, too.
             500..=599 if lacks_sight(&said) => VisionFailure::Rejected { status, message },
             408 | 500..=599 => VisionFailure::Server { status, message },
             _ => VisionFailure::Rejected { status, message },

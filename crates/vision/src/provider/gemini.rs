@@ -49,7 +49,7 @@ pub(super) fn body(model: &str, instruction: &str, image: &str) -> Value {
         Generation::Early => generation["temperature"] = json!(0),
         Generation::Second => {
             generation["temperature"] = json!(0);
-            // The larger model cannot leave it altogether.
+            // The larger model cannot be told not to think at all.
             let budget = if model.contains("pro") { 128 } else { 0 };
             generation["thinkingConfig"] = json!({"thinkingBudget": budget});
         }
