@@ -44,7 +44,7 @@ pub use lettering::{
     Lettering, Reach, Recognised, Shelf, Spine, SpineLookup, SpineSearch, SpinesFound,
     UnknownSpine, WordQuery,
 };
-pub use matching::{BookKeys, accepted, question_key, same_book_key};
+pub use matching::{BookKeys, accepted, question_key, same_book_key, seen_book_key};
 pub use near::{Near, NearReason};
 pub use query::Query;
 pub use search::{

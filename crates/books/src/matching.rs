@@ -24,7 +24,16 @@ pub struct BookKeys {
 /// Title and author alone make it the same book even when both have an ISBN and these differ:
 /// the hardcover and the audiobook of one work count as one book, as readers count.
 pub fn same_book_key(wanted: &Wanted) -> BookKeys {
-    let title = Title::wanted(wanted).key();
+    keys(wanted, Title::wanted(wanted).key())
+}
+
+/// The same of books that were seen: two volumes are two books, also where rows of a list that
+/// differ in a number in brackets may be one.
+pub fn seen_book_key(wanted: &Wanted) -> BookKeys {
+    keys(wanted, Title::wanted(wanted).volume_key())
+}
+
+fn keys(wanted: &Wanted, title: String) -> BookKeys {
     let author = split_names(&wanted.author)
         .first()
         .map(|name| words(name).join(" "))

@@ -441,8 +441,16 @@ impl Title {
 
     /// Title, volume, subtitle and edition as one text; two spellings of one title have the same.
     pub(crate) fn key(&self) -> String {
+        self.key_of(self.volume.as_ref().filter(|_| !self.is_volume_aside))
+    }
+
+    /// The same with the volume also where it stands in brackets.
+    pub(crate) fn volume_key(&self) -> String {
+        self.key_of(self.volume.as_ref())
+    }
+
+    fn key_of(&self, volume: Option<&Place>) -> String {
         let mut all = self.main.clone();
-        let volume = self.volume.as_ref().filter(|_| !self.is_volume_aside);
         all.extend(volume.map(|place| place.as_str().to_owned()));
         all.extend(self.subtitle.iter().chain(&self.edition).cloned());
         all.join(" ")

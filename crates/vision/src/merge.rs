@@ -1,6 +1,6 @@
 //! Merging all detections on all photos into one list of books.
 
-use books::{BookKeys, Wanted, same_book_key};
+use books::{BookKeys, Wanted, seen_book_key};
 
 use crate::detection::Detection;
 
@@ -14,7 +14,7 @@ const EVERYWHERE: f32 = 0.95;
 /// that number is written into [`Detection::photo`].
 ///
 /// Two detections are one book when they have the same ISBN, or the same title and author as
-/// [`books::same_book_key`] sees them; an author that could not be read agrees with any, as long
+/// [`books::seen_book_key`] sees them; an author that could not be read agrees with any, as long
 /// as only one book of that title is there. The detection with the better confidence wins and
 /// keeps its box; what it lacks it takes from the other. A barcode belongs to a book that a model
 /// has found when it lies in that book's box on the same photo, the box is no guess at the whole
@@ -86,8 +86,8 @@ impl Book {
             ..Wanted::default()
         };
         Self {
-            keys: same_book_key(&wanted(&detection.author)),
-            title: same_book_key(&wanted("")).title_author,
+            keys: seen_book_key(&wanted(&detection.author)),
+            title: seen_book_key(&wanted("")).title_author,
             detection,
             first_seen: 0,
         }
@@ -305,6 +305,29 @@ mod tests {
         assert_eq!(merged.len(), 1);
         assert_eq!(merged[0].title, "Babel");
         assert_eq!(merged[0].confidence, 1.0);
+    }
+
+    /// Each volume is a book of its own, however it says which it is, and on several photos once.
+    #[test]
+    fn volumes_are_books_of_their_own() {
+        let place = at(0.0, 0.0, 0.1, 0.9);
+        for (first, second) in [
+            ("Emma (1)", "Emma (2)"),
+            ("Naruto (Vol. 5)", "Naruto (Vol. 6)"),
+            ("Saga (Volume One)", "Saga (Volume Two)"),
+            ("Der Zauberberg (Band 1)", "Der Zauberberg (Band 2)"),
+            ("Saga 1", "Saga 2"),
+            ("Berserk, Vol. 3", "Berserk, Vol. 4"),
+        ] {
+            for author in ["An Author", ""] {
+                let [first, second] = [first, second].map(|title| book(title, author, 0.9, place));
+                let seen = vec![first.clone(), second.clone()];
+                let merged = merge(vec![seen.clone(), seen]);
+                let titles: Vec<_> = merged.iter().map(|book| &*book.title).collect();
+                assert_eq!(titles, [&*first.title, &*second.title], "{author}");
+                assert_eq!(without(vec![second.clone()], vec![first]), [second]);
+            }
+        }
     }
 
     #[test]
