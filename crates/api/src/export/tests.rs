@@ -361,6 +361,14 @@ fn books_that_are_lost_are_rows_that_say_so() {
     assert!(all.lines().nth(1).unwrap().contains(lost), "{all}");
     let again = read_csv(all.as_bytes(), 9).unwrap();
     assert_eq!((again.books.len(), again.rejected()), (1, 1));
+    // By these fields the page knows it: tests/browser/choosing.test.js has the same.
+    let lost = Item::lost();
+    let spelled = serde_json::to_value(crate::book::ListedBook::of(&lost)).unwrap();
+    let expected = serde_json::json!({
+        "title": "", "authors": [], "author": "", "description": null, "categories": [],
+        "enrichmentStatus": "error", "nothingToAskBy": true,
+    });
+    assert_eq!(spelled, expected);
 }
 
 /// A list of keys or numbers has no titles of its own: what was found has, and what was not is
