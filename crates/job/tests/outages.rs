@@ -22,7 +22,7 @@ use job::{
     Pipeline, RateLimit, Root, Scan, Settings, Time,
 };
 use serde_json::{Value, json};
-use vision::{Vision, VisionKind};
+use vision::{BoundingBox, Detection, Vision, VisionKind};
 
 /// The treatment of a request by a provider.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -876,14 +876,51 @@ fn imports_at_once_share_the_rate_and_lose_nothing() {
     }
 }
 
+/// A treatment that refuses everything for a second from then on.
+fn refuses_for_a_second(from: f64) -> impl Fn(u32, f64) -> Treat {
+    move |_, at| match (from..from + 1.0).contains(&at) {
+        true => Treat::Status(429),
+        false => Treat::Answer,
+    }
+}
+
+/// A book as it was seen on a photo.
+fn seen(n: u32) -> Item {
+    Item::detected(Detection {
+        title: title(n),
+        author: "Ann Author".to_owned(),
+        isbn: None,
+        confidence: 0.9,
+        bounding_box: BoundingBox::new((0.0, 0.0), (0.1, 0.9)),
+        photo: 0,
+    })
+}
+
+/// Two imports and the books of a scan at once, while the provider refuses all for a second.
 #[test]
-fn single_look_ups_at_once_keep_to_the_rate() {
-    let world = World::behind_bucket(|_, _| Treat::Answer);
+fn imports_and_scans_at_once_lose_nothing_to_a_second_of_refusals() {
+    for from in [0.0, 0.4, 1.0] {
+        let world = World::behind_bucket(refuses_for_a_second(from));
+        let on_photos: Vec<Item> = (600..640).map(seen).collect();
+        let roots = import(world, vec![list(0..300), list(300..600), on_photos]);
+        let found: Vec<u32> = roots.iter().map(|root| root.succeeded).collect();
+        let last = world.asked.borrow().last().unwrap().0;
+        println!(
+            "from {from} s: {found:?} found, {} requests, {last:.1} s",
+            world.requests()
+        );
+        assert_eq!(found, [300, 300, 40], "from {from} s");
+        assert!(roots.iter().all(|root| root.unanswered == 0));
+    }
+}
+
+/// Looks up so many single books at once: what became of each.
+fn look_up_singly(world: &'static World, books: u32) -> Vec<Found> {
     let process: &'static Process = Box::leak(Box::new(Process(world)));
     let enrichment: &'static Enrichment = Box::leak(Box::new(enrichment()));
     let outcomes = Rc::new(RefCell::new(Vec::new()));
     let mut tasks = Vec::new();
-    for n in 0..60 {
+    for n in 0..books {
         let outcomes = Rc::clone(&outcomes);
         let look_up = async move {
             let sessions = enrichment.sessions(process).await.unwrap();
@@ -895,13 +932,34 @@ fn single_look_ups_at_once_keep_to_the_rate() {
         tasks.push(look_up.boxed_local());
     }
     world.run(&mut tasks);
+    outcomes.take()
+}
+
+/// A book that could not be asked about now is never one that nobody knows.
+#[test]
+fn single_look_ups_in_a_second_of_refusals_are_found_or_told_to_come_back() {
+    for from in [0.0, 0.4, 1.0] {
+        let world = World::behind_bucket(refuses_for_a_second(from));
+        let outcomes = look_up_singly(world, 20);
+        let found = outcomes
+            .iter()
+            .filter(|found| matches!(found, Found::Record(_)));
+        let found = found.count();
+        println!("from {from} s: {found} of 20 found");
+        assert_eq!(outcomes.len(), 20);
+        assert!(!outcomes.contains(&Found::NotFound), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn single_look_ups_at_once_keep_to_the_rate() {
+    let world = World::behind_bucket(|_, _| Treat::Answer);
+    let outcomes = look_up_singly(world, 60);
     let found = outcomes
-        .borrow()
         .iter()
         .filter(|found| matches!(found, Found::Record(_)))
         .count();
     let busy = outcomes
-        .borrow()
         .iter()
         .filter(|found| **found == Found::CircuitOpen)
         .count();
