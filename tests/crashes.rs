@@ -30,22 +30,22 @@ const ALL_KILLS: Duration = Duration::from_secs(600);
 /// things besides.
 const SOON: Duration = Duration::from_secs(15);
 
-/// What the clients know of the application: where it is, and what it has done since it was
-/// started last.
+/// The application as its clients know it: its address, and what it has done since it was last
+/// started.
 #[derive(Clone)]
-struct Town(Arc<Mutex<State>>);
+struct Target(Arc<Mutex<State>>);
 
 struct State {
     address: SocketAddr,
-    /// When it was started last, by this clock and by its own.
+    /// Time of the last start, by this clock and by the application's.
     started: (Instant, String),
     /// The jobs that a client follows and that have not progressed since then.
     awaited: BTreeSet<String>,
-    /// How long each job took from a start to its next progress.
+    /// Time that each job took from a start to its next progress.
     waits: Vec<Duration>,
 }
 
-impl Town {
+impl Target {
     fn at(app: &App) -> Self {
         Self(Arc::new(Mutex::new(State {
             address: app.address(),
@@ -74,8 +74,8 @@ impl Town {
         state.awaited.clone_from(open);
     }
 
-    /// A client has been told this of a job.
-    fn told(&self, job: &str, event: &Event) {
+    /// Records an event that a client was sent about a job.
+    fn record(&self, job: &str, event: &Event) {
         let mut state = self.lock();
         let updated = event.data["updatedAt"].as_str().unwrap_or_default();
         if updated > state.started.1.as_str() && state.awaited.remove(job) {
@@ -104,7 +104,7 @@ fn ask(what: &str, request: impl Fn() -> Request) -> Response {
     }
 }
 
-/// What is made, and what its results must be.
+/// The kinds of jobs, each with results of its own to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Import,
@@ -123,14 +123,14 @@ fn isbns() -> Vec<String> {
     known.collect()
 }
 
-/// A job and all who watch it, from its creation to its end.
-struct Life {
+/// A job and the clients that watch it, from its creation to its end.
+struct WatchedJob {
     kind: Kind,
     id: Arc<Mutex<Option<String>>>,
     clients: JoinHandle<Ended>,
 }
 
-/// How a job ended.
+/// The end of a job, as its clients were told.
 struct Ended {
     job: Job,
     status: Value,
@@ -138,16 +138,16 @@ struct Ended {
     books: Vec<Value>,
 }
 
-impl Life {
-    fn begin(town: &Town, kind: Kind, key: String) -> Self {
-        let (town, id) = (town.clone(), Arc::new(Mutex::new(None)));
+impl WatchedJob {
+    fn begin(target: &Target, kind: Kind, key: String) -> Self {
+        let (target, id) = (target.clone(), Arc::new(Mutex::new(None)));
         let known = id.clone();
         let clients = thread::spawn(move || {
-            let job = create(&town, kind, &key);
+            let job = create(&target, kind, &key);
             *known.lock().unwrap() = Some(job.id.clone());
-            let follow = spawn(&town, &job, follow);
-            let poll = spawn(&town, &job, poll);
-            let hold = spawn(&town, &job, hold);
+            let follow = spawn(&target, &job, follow);
+            let poll = spawn(&target, &job, poll);
+            let hold = spawn(&target, &job, hold);
             let (told, books) = follow.join().unwrap();
             let status = poll.join().unwrap();
             let last = hold.join().unwrap();
@@ -165,20 +165,24 @@ impl Life {
     }
 }
 
-fn spawn<T: Send + 'static>(town: &Town, job: &Job, client: fn(&Town, &Job) -> T) -> JoinHandle<T> {
-    let (town, job) = (town.clone(), job.clone());
-    thread::spawn(move || client(&town, &job))
+fn spawn<T: Send + 'static>(
+    target: &Target,
+    job: &Job,
+    client: fn(&Target, &Job) -> T,
+) -> JoinHandle<T> {
+    let (target, job) = (target.clone(), job.clone());
+    thread::spawn(move || client(&target, &job))
 }
 
 /// Makes a job; who is not answered asks for the same one again.
-fn create(town: &Town, kind: Kind, key: &str) -> Job {
+fn create(target: &Target, kind: Kind, key: &str) -> Job {
     let answer = ask("a creation", || {
         let path = match kind {
             Kind::Import => "/api/v2/imports",
             Kind::Enrichment => "/api/batch-enrich",
             Kind::Scan => "/api/batch-scan",
         };
-        let request = town.request("POST", path).header("idempotency-key", key);
+        let request = target.request("POST", path).header("idempotency-key", key);
         match kind {
             Kind::Import => request.form("file", "library.csv", LIBRARY),
             Kind::Enrichment => request.json(&json!({"barcodes": isbns()})),
@@ -189,10 +193,10 @@ fn create(town: &Town, kind: Kind, key: &str) -> Job {
 }
 
 /// Polls to the end; answers the final status.
-fn poll(town: &Town, job: &Job) -> Value {
+fn poll(target: &Target, job: &Job) -> Value {
     let (mut progress, mut processed, mut total) = (0.0, 0, 0);
     loop {
-        let answer = ask("a poll", || town.request("GET", &job.status_url));
+        let answer = ask("a poll", || target.request("GET", &job.status_url));
         let status = answer.data(200);
         let now = (
             status["progress"].as_f64().unwrap(),
@@ -219,12 +223,12 @@ fn poll(town: &Town, job: &Job) -> Value {
 }
 
 /// Streams to the end, with books; answers the last event and the books.
-fn follow(town: &Town, job: &Job) -> (Event, Vec<Value>) {
+fn follow(target: &Target, job: &Job) -> (Event, Vec<Value>) {
     let start = Instant::now();
     let (mut last, mut books) = (None::<Event>, Vec::new());
     let (mut progress, mut position) = (0.0, None);
     loop {
-        let mut request = town.request("GET", &format!("{}?books=1", job.sse_url));
+        let mut request = target.request("GET", &format!("{}?books=1", job.sse_url));
         if let Some(last) = &last {
             request = request.header("last-event-id", &last.id);
         }
@@ -245,7 +249,7 @@ fn follow(town: &Town, job: &Job) -> (Event, Vec<Value>) {
             } else {
                 assert!(event.progress() >= progress, "{event:?} after {progress}");
                 progress = event.progress();
-                town.told(&job.id, &event);
+                target.record(&job.id, &event);
             }
             if event.is_terminal() {
                 return (event, books);
@@ -258,11 +262,11 @@ fn follow(town: &Town, job: &Job) -> (Event, Vec<Value>) {
 }
 
 /// Holds a socket, and opens another when it breaks; answers the last message.
-fn hold(town: &Town, job: &Job) -> Value {
+fn hold(target: &Target, job: &Job) -> Value {
     let start = Instant::now();
     let mut processed = 0;
     loop {
-        let mut socket = connect(town, job);
+        let mut socket = connect(target, job);
         while let Some(message) = socket.as_mut().and_then(next) {
             let kind = message["type"].as_str().unwrap().to_owned();
             if matches!(kind.as_str(), "job_complete" | "error") {
@@ -278,8 +282,8 @@ fn hold(town: &Town, job: &Job) -> Value {
     }
 }
 
-fn connect(town: &Town, job: &Job) -> Option<WebSocket<TcpStream>> {
-    let address = town.lock().address;
+fn connect(target: &Target, job: &Job) -> Option<WebSocket<TcpStream>> {
+    let address = target.lock().address;
     let stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(app::TIME_LIMIT)).ok()?;
     let query = format!("jobId={}&token={}&schema=2.0.0", job.id, job.token);
@@ -300,12 +304,12 @@ fn next(socket: &mut WebSocket<TcpStream>) -> Option<Value> {
     }
 }
 
-/// What is on each photo of a scan.
+/// The titles on each photo of a scan.
 type Shelves = BTreeMap<u64, BTreeSet<String>>;
 
-/// What a scan sees that nobody disturbs.
-fn undisturbed(app: &App, town: &Town) -> Shelves {
-    let job = create(town, Kind::Scan, "undisturbed");
+/// The books of a scan during which the host is not killed.
+fn undisturbed(app: &App, target: &Target) -> Shelves {
+    let job = create(target, Kind::Scan, "undisturbed");
     assert_eq!(app.finish(&job)["status"], "completed");
     let shelves = shelves(&app.results(&job));
     assert_eq!(shelves.len(), 2, "{shelves:?}");
@@ -322,8 +326,8 @@ fn shelves(results: &Value) -> Shelves {
     shelves
 }
 
-/// Nothing is lost, nothing doubled, nothing left behind.
-fn judge(app: &App, kind: Kind, ended: &Ended, seen: &Shelves) {
+/// Checks that nothing is lost and nothing doubled.
+fn check(app: &App, kind: Kind, ended: &Ended, seen: &Shelves) {
     let Ended { job, status, books } = ended;
     assert_eq!(&app.status(job), status, "the outcome stays");
     let outcome = status["status"].as_str().unwrap();
@@ -360,8 +364,8 @@ fn judge(app: &App, kind: Kind, ended: &Ended, seen: &Shelves) {
     }
 }
 
-/// Random moments, and the seed that repeats them.
-fn dice() -> fastrand::Rng {
+/// The source of random moments; prints the seed that repeats them.
+fn seeded() -> fastrand::Rng {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = match std::env::var("CRASH_SEED") {
         Ok(seed) => seed.parse().unwrap(),
@@ -372,13 +376,13 @@ fn dice() -> fastrand::Rng {
 }
 
 /// Makes jobs of all kinds until there were so many `kills`, at least one of each kind, and lets
-/// them end. After a start the next kill comes at a moment of `life`, in ms; or so long after every
-/// job has progressed. A machine whose jobs are over before that is killed sooner.
-fn survive(app: &mut App, kills: u32, mut life: std::ops::Range<u64>, patient: bool) {
-    let mut dice = dice();
-    let town = Town::at(app);
-    let mut lives: Vec<Life> = Vec::new();
-    let seen = undisturbed(app, &town);
+/// them end. After a start the next kill comes at a moment of `until_kill`, in ms; or so long after
+/// every job has progressed. A machine whose jobs are over before that is killed sooner.
+fn survive(app: &mut App, kills: u32, mut until_kill: std::ops::Range<u64>, patient: bool) {
+    let mut random = seeded();
+    let target = Target::at(app);
+    let mut watched: Vec<WatchedJob> = Vec::new();
+    let seen = undisturbed(app, &target);
     // By kind, outcome, and whether the host was killed while it was open.
     let mut outcomes: BTreeMap<(Kind, String, bool), u32> = BTreeMap::new();
     let mut disturbed: BTreeSet<String> = BTreeSet::new();
@@ -386,12 +390,12 @@ fn survive(app: &mut App, kills: u32, mut life: std::ops::Range<u64>, patient: b
     let mut met = true;
     let start = Instant::now();
     loop {
-        if lives.iter().all(Life::is_over) {
-            for life in lives.drain(..) {
-                let ended = life.clients.join().unwrap();
-                judge(app, life.kind, &ended, &seen);
+        if watched.iter().all(WatchedJob::is_over) {
+            for job in watched.drain(..) {
+                let ended = job.clients.join().unwrap();
+                check(app, job.kind, &ended, &seen);
                 let outcome = ended.status["status"].as_str().unwrap().to_owned();
-                let outcome = (life.kind, outcome, disturbed.contains(&ended.job.id));
+                let outcome = (job.kind, outcome, disturbed.contains(&ended.job.id));
                 *outcomes.entry(outcome).or_default() += 1;
             }
             if killed >= kills && all_survived(&outcomes) {
@@ -402,41 +406,45 @@ fn survive(app: &mut App, kills: u32, mut life: std::ops::Range<u64>, patient: b
                 "{killed} kills, and what they met: {outcomes:?}"
             );
             if !met {
-                life.end = (life.end * 3 / 4).max(life.start + 50);
+                until_kill.end = (until_kill.end * 3 / 4).max(until_kill.start + 50);
             }
             met = false;
             rounds += 1;
             for kind in [Kind::Import, Kind::Enrichment, Kind::Scan] {
-                lives.push(Life::begin(&town, kind, format!("{kind:?}-{rounds}")));
+                watched.push(WatchedJob::begin(
+                    &target,
+                    kind,
+                    format!("{kind:?}-{rounds}"),
+                ));
             }
         }
-        let moment = Instant::now() + Duration::from_millis(dice.u64(life.clone()));
-        while Instant::now() < moment && !lives.iter().all(Life::is_over) {
+        let moment = Instant::now() + Duration::from_millis(random.u64(until_kill.clone()));
+        while Instant::now() < moment && !watched.iter().all(WatchedJob::is_over) {
             thread::sleep(Duration::from_millis(5));
         }
         if killed >= kills && all_survived(&outcomes) {
             continue;
         }
-        let open: BTreeSet<String> = lives
+        let open: BTreeSet<String> = watched
             .iter()
-            .filter(|life| !life.is_over())
-            .filter_map(|life| life.id.lock().unwrap().clone())
+            .filter(|job| !job.is_over())
+            .filter_map(|job| job.id.lock().unwrap().clone())
             .collect();
         if open.is_empty() {
             continue;
         }
-        town.crash(app, &open);
+        target.crash(app, &open);
         met = true;
         killed += 1;
         disturbed.extend(open);
         if patient {
             eventually("every job goes on", || {
-                town.lock().awaited.is_empty() || lives.iter().all(Life::is_over)
+                target.lock().awaited.is_empty() || watched.iter().all(WatchedJob::is_over)
             });
         }
     }
     assert_eq!(app.uploads(), 0, "{:?}", app.job_keys());
-    let mut waits = town.lock().waits.clone();
+    let mut waits = target.lock().waits.clone();
     waits.sort();
     let longest = waits[waits.len() - 1];
     println!(
@@ -467,7 +475,7 @@ fn jobs_survive_fifty_kills() {
     survive(&mut app, 50, 100..1_800, false);
 }
 
-/// As it is without any tuning of leases.
+/// With the leases of production.
 #[test]
 fn jobs_go_on_soon_after_a_start() {
     let mut app = Setup::new()

@@ -51,12 +51,12 @@ impl Request {
         self.body("application/json", body.to_string())
     }
 
-    /// One file, as browsers send it.
+    /// Sends one file in a form, as browsers do.
     pub(crate) fn form(self, part: &str, filename: &str, content: &[u8]) -> Self {
         self.form_with(part, filename, content, &[])
     }
 
-    /// One file, and texts in parts of these names behind it.
+    /// Sends one file in a form, with texts in parts of these names behind it.
     pub(crate) fn form_with(
         self,
         part: &str,
@@ -240,7 +240,7 @@ pub(crate) struct Body {
 
 enum Framing {
     Chunked,
-    /// So many bytes are to come.
+    /// This number of bytes is still to come.
     Length(usize),
 }
 

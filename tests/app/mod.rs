@@ -27,7 +27,7 @@ use stand_ins::Sandbox;
 use http::{Request, Response};
 use sse::{Event, Stream};
 
-/// Nothing that a test waits for takes this long unless it is broken.
+/// Time after which a test that waits for something fails.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Any free port.
@@ -35,7 +35,7 @@ const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 
 /// A reader's library: 769 books.
 pub(crate) const LIBRARY: &[u8] = include_bytes!("../data/goodreads_library_export.csv");
-/// How many rows it has.
+/// Number of its rows.
 pub(crate) const LIBRARY_ROWS: u64 = 769;
 
 /// The manifest's directory.
@@ -43,7 +43,7 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Where tests share what is costly to make: compiled components.
+/// The directory of what is costly to make and shared by all tests: compiled components.
 fn shared() -> &'static Path {
     static READY: OnceLock<PathBuf> = OnceLock::new();
     READY.get_or_init(|| {
@@ -169,7 +169,7 @@ fn tail(log: &Path) -> String {
 }
 
 impl Drop for Process {
-    /// As `kill -9` does.
+    /// Kills the process, as `kill -9` does.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -186,7 +186,7 @@ fn platform() -> Option<String> {
 const FASTER: &str = "lease=6000 lease_renew=1500 write_delay=500 cancel_look=100 commit_interval=100 \
                       look_min=20 look_max=100 retry=100";
 
-/// How an application is to be run.
+/// The configuration of an application that a test starts.
 pub(crate) struct Setup {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -217,12 +217,13 @@ impl Setup {
         self
     }
 
-    /// What is too large is the application's to say, not the platform's, which says less.
+    /// Lifts the platform's limit on bodies, so that the application refuses what is too large: its
+    /// answer says more.
     pub(crate) fn any_body(self) -> Self {
         self.argument("--limit").argument("request-body=none")
     }
 
-    /// How long every request to a provider takes.
+    /// Sets the time that every request to a provider takes.
     pub(crate) fn provider_delay(mut self, delay: Duration) -> Self {
         self.stand_ins.delay = delay;
         self
@@ -326,7 +327,7 @@ impl App {
         Self::start_with(self.sandbox.clone(), self.arguments.clone())
     }
 
-    /// As `kill -9` does.
+    /// Kills the host, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
@@ -374,13 +375,13 @@ impl App {
         Stream::open(self.request("GET", path))
     }
 
-    /// What the host has counted: see its `/counters`.
+    /// The host's counters: see its `/counters`.
     pub(crate) fn counters(&self) -> Value {
         let admin = self.process.as_ref().expect("it runs").admin;
         Request::new(admin, "GET", "/counters").send().json()
     }
 
-    /// What the host tells Prometheus.
+    /// The host's metrics, as Prometheus reads them.
     pub(crate) fn metrics(&self) -> String {
         let admin = self.process.as_ref().expect("it runs").admin;
         Request::new(admin, "GET", "/metrics").send().text()
@@ -404,7 +405,7 @@ impl App {
             .sum()
     }
 
-    /// Where its files are.
+    /// The directory of its files.
     pub(crate) fn state(&self) -> &Path {
         self.state.path()
     }
@@ -416,7 +417,7 @@ impl App {
         keys
     }
 
-    /// What the host and the components have logged.
+    /// The logs of the host and of the components.
     pub(crate) fn logs(&self) -> String {
         let mut logs = std::fs::read_to_string(self.state().join("stderr")).unwrap();
         for file in std::fs::read_dir(self.state().join("logs")).unwrap() {
@@ -456,7 +457,7 @@ impl App {
         bytes.try_into().unwrap()
     }
 
-    /// How many pieces of uploads the store holds.
+    /// Number of chunks of uploads in the store.
     pub(crate) fn uploads(&self) -> usize {
         let keys = self.job_keys();
         keys.iter().filter(|key| key.contains("/up/")).count()
@@ -525,7 +526,7 @@ impl App {
     }
 }
 
-/// What the creation of a job answers with.
+/// The answer to the creation of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Job {
     pub id: String,

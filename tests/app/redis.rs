@@ -16,13 +16,13 @@ pub(crate) struct Server {
     child: Option<Child>,
     port: u16,
     arguments: Vec<String>,
-    /// What it keeps.
+    /// The directory of its files.
     _dir: tempfile::TempDir,
 }
 
 impl Server {
-    /// One that keeps everything in memory only; `None` where no `redis-server` is installed,
-    /// unless `REDIS_TESTS=required` says that one must be.
+    /// Starts a server that keeps everything in memory only; `None` where no `redis-server` is
+    /// installed, unless `REDIS_TESTS=required` says that one must be.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(&["--appendonly", "no"])
     }
@@ -89,7 +89,7 @@ impl Server {
         is_up
     }
 
-    /// As `kill -9` does.
+    /// Kills the server, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -97,7 +97,7 @@ impl Server {
         }
     }
 
-    /// It answers nobody, and knows nothing of it: `STOP`, until a `CONT`.
+    /// Sends a signal: `STOP` makes it hang, unnoticed by itself, until a `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.as_ref().expect("it runs").id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
@@ -163,12 +163,12 @@ impl Way {
         format!("redis://{}/", self.address)
     }
 
-    /// Nothing arrives any more.
+    /// Holds back everything that is sent.
     pub(crate) fn shut(&self) {
         *self.gate.is_shut.lock().unwrap() = true;
     }
 
-    /// Everything arrives that was sent meanwhile.
+    /// Lets everything through that was held back.
     pub(crate) fn open(&self) {
         *self.gate.is_shut.lock().unwrap() = false;
         self.gate.opens.notify_all();

@@ -11,7 +11,7 @@ use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
 use crate::app::TIME_LIMIT;
 
-/// What a client is told.
+/// A message or a close, as a client reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Told {
     Json(Value),
@@ -85,7 +85,7 @@ impl Socket {
         self.inner.send(message.into()).unwrap();
     }
 
-    /// The same to a server that may have closed the socket: whether it was sent.
+    /// Sends a message to a server that may have closed the socket; answers whether it was sent.
     pub(crate) fn try_say(&mut self, message: impl Into<Message>) -> bool {
         self.inner.send(message.into()).is_ok()
     }
@@ -134,8 +134,8 @@ impl Socket {
         self.rest().1
     }
 
-    /// Everything up to the close, and its code. As apps do, it closes the socket by itself when
-    /// the last of its jobs has ended.
+    /// Reads everything up to the close, and its code. As apps do, it closes the socket by itself
+    /// when the last of its jobs has ended.
     pub(crate) fn rest(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {

@@ -58,11 +58,17 @@ impl Terminal {
     }
 }
 
-#[tokio::test]
-async fn a_bar_with_stage_rate_and_time_left_gives_way_to_the_result() {
+/// A server, and the command as it imports a library there.
+async fn import() -> (Server, Home, Terminal) {
     let server = Server::start().await;
     let home = Home::new(&server);
-    let mut terminal = Terminal::start(&home, &["import", "library.csv"]);
+    let terminal = Terminal::start(&home, &["import", "library.csv"]);
+    (server, home, terminal)
+}
+
+#[tokio::test]
+async fn a_bar_with_stage_rate_and_time_left_gives_way_to_the_result() {
+    let (server, _home, mut terminal) = import().await;
     terminal.shows("queued").await;
     server.advance();
     server.advance();
@@ -82,9 +88,7 @@ async fn a_bar_with_stage_rate_and_time_left_gives_way_to_the_result() {
 
 #[tokio::test]
 async fn a_lost_server_shows_in_the_bar() {
-    let mut server = Server::start().await;
-    let home = Home::new(&server);
-    let mut terminal = Terminal::start(&home, &["import", "library.csv"]);
+    let (mut server, _home, mut terminal) = import().await;
     terminal.shows("0/150").await;
     server.stop().await;
     terminal.shows("cannot reach").await;
@@ -96,9 +100,7 @@ async fn a_lost_server_shows_in_the_bar() {
 
 #[tokio::test]
 async fn ctrl_c_typed_once_cancels() {
-    let server = Server::start().await;
-    let home = Home::new(&server);
-    let mut terminal = Terminal::start(&home, &["import", "library.csv"]);
+    let (_server, _home, mut terminal) = import().await;
     terminal.shows("0/150").await;
     terminal.ctrl_c().await;
     terminal.shows("Canceled after 0 books").await;
@@ -107,9 +109,7 @@ async fn ctrl_c_typed_once_cancels() {
 
 #[tokio::test]
 async fn ctrl_c_typed_twice_leaves() {
-    let mut server = Server::start().await;
-    let home = Home::new(&server);
-    let mut terminal = Terminal::start(&home, &["import", "library.csv"]);
+    let (mut server, _home, mut terminal) = import().await;
     terminal.shows("0/150").await;
     server.stop().await;
     terminal.shows("cannot reach").await;
