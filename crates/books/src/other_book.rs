@@ -80,9 +80,9 @@ static ABOUT_IT: Words = Words::new(
 
 /// Words for a part of a book, or a text about it that has no other object.
 static NOT_THE_TEXT: Words = Words::new(
-    "auszug cliffsnotes excerpt extrait instaread lekturehilfe lekturschlussel leseprobe \
+    "auszug cliffsnotes excerpt extrait instaread lekturehilfe lektureschlussel leseprobe \
     litplan peek preview resumen riassunto sample sampler sparknotes streszczenie supersummary teaser worksheets \
-    zusammenfassung erlauterungen lernhilfe samenvatting sammanfattning opracowanie opracowaniem resumo \
+    zusammenfassung erlauterungen lernhilfe uittreksel boekverslag samenvatting sammanfattning opracowanie opracowaniem resumo \
     interpretation textanalyse lehrerhandbuch unterrichtsmaterialien unterrichtsmaterial schulausgabe содержание \
     пересказ",
 );

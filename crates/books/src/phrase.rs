@@ -1,7 +1,9 @@
 //! Phrases to search for: those of a title that a provider's index can hold.
 
 use crate::entities::unescape;
-use crate::numeral::{english_ordinal, in_digits, in_words, ordinal_in_digits, ordinal_in_words};
+use crate::numeral::{
+    english_ordinal, in_digits, in_words, ordinal_in_digits, ordinal_in_words, roman,
+};
 use crate::series::{split_series, take_mark, trailing_brackets};
 use crate::text::{clean, words};
 use crate::title::{
@@ -119,6 +121,14 @@ fn other_spellings_of_numbers(main: &str) -> Vec<String> {
         for label in ["Vol", "Volume"] {
             others.push(format!("{} {label} {last}", name.join(" ")));
         }
+    }
+    // "Annals of Dust II"
+    if let [name @ .., last] = plain
+        && !name.is_empty()
+        && last.len() > 1
+        && let Some(place) = roman(last).filter(|place| *place < 40)
+    {
+        others.push(format!("{} {place}", name.join(" ")));
     }
     let has_digits = main.bytes().any(|b| b.is_ascii_digit());
     if plain != digits.as_slice() || has_digits && words(main) != plain {

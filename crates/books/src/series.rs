@@ -157,7 +157,7 @@ fn joined_to_its_label(word: &str) -> Option<Place> {
     Place::parse(digits).filter(|_| is_number)
 }
 
-/// The place that a word with a Chinese, Japanese or Korean counter is: "2巻", "第2卷", "2권".
+/// The place that a word with a Chinese, Japanese or Korean counter is: "2巻", "第2卷", "2권", "第二巻".
 fn counted_in_chinese(word: &str) -> Option<Place> {
     // The Korean one as comparable words have it, in its letters.
     const COUNTERS: [&str; 7] = [
@@ -173,8 +173,23 @@ fn counted_in_chinese(word: &str) -> Option<Place> {
     let digits = COUNTERS
         .iter()
         .find_map(|counter| word.strip_suffix(counter))?;
+    if let Some(number) = chinese_number(digits) {
+        return Some(Place(number.to_string()));
+    }
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     Place::parse(digits).filter(|_| is_number)
+}
+
+/// A Chinese number from 1 to 19.
+fn chinese_number(word: &str) -> Option<usize> {
+    let (tens, unit) = match word.strip_prefix('十') {
+        Some("") => return Some(10),
+        Some(unit) => (10, unit),
+        None => (0, word),
+    };
+    let units = "一二三四五六七八九";
+    let at = units.match_indices(unit).next()?.0 / '一'.len_utf8();
+    (unit.chars().count() == 1).then_some(tens + at + 1)
 }
 
 /// The place that these words name, if they name nothing else: "Book Two", "Books 1 to 4".

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+#[path = "lookalikes/kinds.rs"]
+mod kinds;
 mod open_library;
 
 use books::{Endpoints, Found, Isbn, Record, Search, Wanted};
