@@ -41,6 +41,14 @@ fn a_choice_is_kept_and_followed() {
         offered["year"].is_number() && offered["workKey"].is_string(),
         "{first}"
     );
+    assert_eq!(offered["isbn"], "9780063021426", "{first}");
+    assert_eq!(offered["provider"], "open_library", "{first}");
+    assert!(
+        offered["authors"].is_array() && offered["coverUrl"].is_string(),
+        "{first}"
+    );
+    let candidates = first["candidates"].as_array().unwrap();
+    assert!(candidates.len() <= 3, "{first}");
     let second = &results["books"][1];
     let offered = &second["candidates"][0];
     assert_eq!(offered["title"], "Wide Sargasso Sea", "{second}");

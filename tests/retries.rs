@@ -121,6 +121,41 @@ fn a_retry_needs_the_token_and_an_ended_job() {
     cancel.bearer(&running.token).send();
 }
 
+/// Whoever asks for a retry several times at the same moment has one, with one token.
+#[test]
+fn retries_that_are_asked_for_at_once_are_one() {
+    let app = Setup::new().start();
+    let rows: String = (0..40)
+        .map(|n| format!("Nobody Wrote This Qwz{n},Nobody\n"))
+        .collect();
+    let job = app.import(format!("Title,Author\n{rows}").as_bytes());
+    app.follow(&job);
+    let body = json!({"only": ["not_found"]});
+    let answers: Vec<Response> = std::thread::scope(|scope| {
+        let clients = [(); 6].map(|()| {
+            let (app, job, body) = (&app, &job, &body);
+            scope.spawn(move || retry(app, job, body))
+        });
+        clients.map(|client| client.join().unwrap()).into()
+    });
+    let jobs: Vec<Job> = (answers.iter())
+        .map(|answer| Job::of(&answer.data(202)))
+        .collect();
+    assert!(jobs.iter().all(|other| *other == jobs[0]), "{jobs:?}");
+    app.follow(&jobs[0]);
+    assert_eq!(count(&app.results(&jobs[0]), "booksCreated"), 40);
+    for wrong in [
+        json!({"only": ["nonsense"]}),
+        json!({"only": "error"}),
+        json!({"only": [7]}),
+        json!({"only": ["error", "Not_Found"]}),
+        json!([]),
+    ] {
+        retry(&app, &job, &wrong).error(400, "INVALID_REQUEST");
+    }
+    retry(&app, &job, &json!({"only": []})).error(400, "EMPTY_BATCH");
+}
+
 /// Books that nobody knew are asked for again when somebody wants that, though it is remembered.
 #[test]
 fn what_nobody_knew_is_asked_again_on_demand() {

@@ -10,12 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use app::http::Request;
-use app::{App, Job, Setup, eventually};
+use app::{App, Job, LIBRARY, Setup, eventually};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use stand_ins::Fault;
+use stand_ins::{Fault, When};
 use standardwebhooks::Webhook;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -487,4 +487,52 @@ fn a_long_wait_that_was_not_heard_of_is_told_of_later() {
     let is_wait = |message: &&Message| message.verified()["type"] == "job.waiting";
     let waits: Vec<&str> = messages.iter().filter(is_wait).map(Message::id).collect();
     assert_eq!(waits, [messages[0].id(); 2]);
+}
+
+/// The number of keys of an import of 767 books that was stopped in a long wait, with both messages
+/// still to be told and with a choice, as docs/operations.md says.
+#[test]
+fn a_job_that_was_stopped_in_a_long_wait_has_eight_keys_at_most() {
+    let receiver = Receiver::start("500 Internal Server Error");
+    let app = receiver
+        .setup()
+        .variable("provider_patience_s", "300")
+        .start();
+    let keys_of = |job: &Job| -> Vec<String> {
+        let prefix = format!("job/{}", job.id);
+        let keys = app.job_keys().into_iter();
+        keys.filter(|key| key.starts_with(&prefix)).collect()
+    };
+    let choose = |job: &Job| {
+        let path = format!("/api/v2/imports/{}/books/0", job.id);
+        let request = app.request("PUT", &path).bearer(&job.token);
+        request.json(&Value::Null).send().data(200);
+    };
+    let away = || Fault::Status {
+        code: 503,
+        retry_after: Some("60".to_owned()),
+    };
+    let open_library = app.sandbox.open_library();
+    open_library.behave(away().when(When::After(4)));
+    app.sandbox.google_books().behave(away().always());
+    let stopped = app.import(LIBRARY);
+    eventually("a message of the wait", || !receiver.messages().is_empty());
+    let waiting = keys_of(&stopped);
+    assert!(waiting.len() <= 7, "{waiting:?}");
+    let cancel = app.request("DELETE", &stopped.status_url);
+    cancel.bearer(&stopped.token).send();
+    eventually("a message of the end", || {
+        let messages = receiver.messages();
+        let mut types = messages
+            .iter()
+            .map(|message| message.verified()["type"].clone());
+        types.any(|name| name == "job.canceled")
+    });
+    choose(&stopped);
+    eventually("8 keys at most", || keys_of(&stopped).len() <= 8);
+    let keys = keys_of(&stopped);
+    println!("{keys:?}");
+    for part in ["/plan/", "/webhook", "/webhook-wait", "/choices"] {
+        assert!(keys.iter().any(|key| key.contains(part)), "{keys:?}");
+    }
 }
