@@ -232,7 +232,7 @@ fn are_one_name(a: &[String], b: &[String]) -> bool {
         return true;
     }
     // Family name first, as in Chinese, Japanese and Hungarian.
-    if are_as_long && a.len() == b.len() && sorted(a) == sorted(b) {
+    if are_as_long && a.len() == b.len() && have_the_same(a, b) {
         return !has_given_names_only(a);
     }
     let (Some((family_a, given_a)), Some((family_b, given_b))) = (a.split_last(), b.split_last())
@@ -257,10 +257,10 @@ fn letters(words: &[String]) -> impl Iterator<Item = u8> {
     words.iter().flat_map(|word| word.bytes())
 }
 
-fn sorted(words: &[String]) -> Vec<&String> {
-    let mut words: Vec<&String> = words.iter().collect();
-    words.sort();
-    words
+/// Whether two lists of as many words have the same, in any order.
+fn have_the_same(a: &[String], b: &[String]) -> bool {
+    let count = |words: &[String], word| words.iter().filter(|other| *other == word).count();
+    a.iter().all(|word| count(a, word) == count(b, word))
 }
 
 /// Whether a name is two given names, so that it is somebody else's in the other order: "Henry

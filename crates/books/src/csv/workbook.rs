@@ -6,7 +6,7 @@
 mod cost;
 mod joined;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{Cursor, Read};
 
 use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Xlsx};
@@ -305,7 +305,7 @@ struct Writer {
     /// Number of columns of the table.
     columns: u32,
     /// The fields of columns that are far from the table.
-    far: BTreeMap<u32, u32>,
+    far: HashMap<u32, u32>,
     /// Number of rows that may still be written.
     rows_left: usize,
 }

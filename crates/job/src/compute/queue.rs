@@ -5,7 +5,7 @@
 //! shares were served at the same pace. So small work does not wait for all the large work that
 //! came before, and much work of one client waits for itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -198,7 +198,7 @@ impl Queue {
 
     /// The time goes on by what all shares that want something get of this work.
     fn serve(&mut self, takes: u64) {
-        let shares: BTreeSet<&str> = self.entries.iter().map(|e| e.share.as_str()).collect();
+        let shares: HashSet<&str> = self.entries.iter().map(|e| e.share.as_str()).collect();
         self.now += takes / (shares.len() as u64).max(1);
     }
 

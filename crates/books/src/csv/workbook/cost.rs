@@ -3,7 +3,7 @@
 //! The reader of workbooks believes what a file says: how often a cell is repeated, how many texts
 //! follow, where a cell is. Each part is unpacked once and its tags are looked at; nothing is kept.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::Read;
 
 use super::{NO_SUCH_PLACE, damaged, too_large};
@@ -31,7 +31,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Default)]
 pub(super) struct Cost {
     /// Number of elements by name.
-    elements: BTreeMap<Vec<u8>, u32>,
+    elements: HashMap<Vec<u8>, u32>,
     texts: u64,
 }
 
