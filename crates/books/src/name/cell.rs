@@ -7,7 +7,7 @@ use super::order::{
 use super::parts::Parts;
 use super::role::is_role;
 use super::separator::people;
-use super::word::{is_one_word, is_patronymic};
+use super::word::{is_one_word, is_patronymic, recased};
 use super::{MAX_NAME, distinct};
 use crate::text::{clean, words};
 
@@ -85,11 +85,18 @@ fn is_firm(cell: &str) -> bool {
 fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
     let Parts(parts, suffixes) = Parts::of(chunk);
     let with = |name: String, suffix: &Option<String>| match suffix {
-        Some(suffix) => clean(&format!("{name} {suffix}"), MAX_NAME),
+        Some(suffix) => {
+            let suffix = match suffix.as_str() {
+                "JR." => "Jr.",
+                "SR." => "Sr.",
+                suffix => suffix,
+            };
+            clean(&format!("{name} {suffix}"), MAX_NAME)
+        }
         None => clean(&name, MAX_NAME),
     };
     let turned = |at: usize| {
-        let name = format!("{} {}", parts[at + 1], parts[at]);
+        let name = format!("{} {}", recased(&parts[at + 1]), recased(&parts[at]));
         let suffix = suffixes[at].as_ref().or(suffixes[at + 1].as_ref());
         with(name, &suffix.cloned())
     };

@@ -20,7 +20,8 @@ const ROLES: &str = "author authors edited translated written compiled retold se
     herausgegeben traduit traduite traduzido traducido tradotto ubersetzt uebersetzt illustriert illustre \
     ilustrado illustrato vertaald edite editado curato \
     adapter adaptor adapted adaptation compiler comp artist penciller penciler inker colorist \
-    colourist letterer cover mangaka story art creator series pseudonym pseud pen name \
+    colourist letterer cover mangaka story art creator series pseudonym pseud pen name verf text texte texto testo tekst \
+    pictures pics bilder fotos dessin dessins scenario cev ceviren overs \
     автор переводчик перевод редактор иллюстратор составитель \
     著 著者 作者 作 译 译者 訳 訳者 翻訳 编 编者 编著 編 編者 編著 编译 絵 画 文 原作 主编 监修 監修 지음 옮김 저 역 저자 역자 글 그림 \
     지은이 옮긴이 엮은이 그린이 감수";
@@ -41,6 +42,17 @@ pub(super) fn is_role(text: &str) -> bool {
 /// behind.
 pub(super) fn without_roles(name: &str) -> String {
     let mut name = name.trim();
+    for by in [" by ", " von ", " par ", " por ", " da ", " de ", " przez "] {
+        if let Some((role, who)) = name.split_once(by)
+            && role.split(' ').count() < 3
+            && is_role(role)
+            && (!begins_with_given_name(role)
+                || role.ends_with('.')
+                || role.starts_with(char::is_lowercase))
+        {
+            name = who.trim();
+        }
+    }
     // "Hrsg. Ana Roy", "Editor: Ana Roy"
     if let Some((role, who)) = name.split_once(' ')
         && role.ends_with(['.', ':'])
@@ -50,15 +62,6 @@ pub(super) fn without_roles(name: &str) -> String {
         && !is_role(who)
     {
         name = who.trim();
-    }
-    for by in [" by ", " von ", " par ", " por ", " da ", " de ", " przez "] {
-        if let Some((role, who)) = name.split_once(by)
-            && role.split(' ').count() < 3
-            && is_role(role)
-            && (!begins_with_given_name(role) || role.ends_with('.'))
-        {
-            name = who.trim();
-        }
     }
     for others in [
         " et al.",

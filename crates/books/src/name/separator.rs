@@ -56,13 +56,25 @@ pub(super) fn people_by_role(chunk: &str) -> Vec<&str> {
             }
         }
     }
-    for (close, _) in chunk.match_indices(") ") {
+    let ends = || {
+        let commas = chunk
+            .match_indices("), ")
+            .map(|(close, _)| (close, close + 3));
+        let blanks = chunk
+            .match_indices(") ")
+            .map(|(close, _)| (close, close + 2));
+        blanks.chain(commas)
+    };
+    for (close, next) in ends() {
+        if close < begin {
+            continue;
+        }
         let open = chunk[begin..close].rfind('(').map(|open| begin + open);
         let is_end = open.is_some_and(|open| is_role(&chunk[open..close]));
-        // "Ann Ott (Author), Bo Lind"
-        if is_end && chunk[close + 2..].starts_with(char::is_alphabetic) {
+        // "Ann Ott (Author), Bo Lind (Illustrator)"
+        if is_end && chunk[next..].starts_with(char::is_alphabetic) {
             people.push(&chunk[begin..=close]);
-            begin = close + 2;
+            begin = next;
         }
     }
     people.push(&chunk[begin..]);

@@ -78,12 +78,32 @@ pub(super) fn is_in_capitals(word: &str) -> bool {
 pub(super) fn is_no_initials(word: &str) -> bool {
     let letters = words(word).concat();
     let count = letters.chars().count();
-    count > 3 || count == 3 && letters.contains(['a', 'e', 'i', 'o', 'u', 'y'])
+    let is_vowel = |c: char| "aeiouyаеиоуыэюя".contains(c);
+    count > 3 || count == 3 && letters.contains(is_vowel)
 }
 
-/// "CAMUS" as "Camus", "O'BRIEN-SMITH" as "O'Brien-Smith".
+/// A part of a name as a reader writes it, if it is in capitals only: "AUSTEN", "LE GUIN",
+/// "ANTOINE DE".
+pub(super) fn recased(part: &str) -> String {
+    let words = || part.split_whitespace();
+    let is_capital = |word: &str| is_in_capitals(word) || is_initial(word) || is_dotted(word);
+    if !words().all(is_capital) {
+        return part.to_owned();
+    }
+    let recased = words()
+        .enumerate()
+        .map(|(at, word)| match word.to_lowercase() {
+            particle if at > 0 && is_particle(&particle) => particle,
+            _ => without_capitals(word),
+        });
+    recased.collect::<Vec<_>>().join(" ")
+}
+
+/// "CAMUS" as "Camus", "O'BRIEN-SMITH" as "O'Brien-Smith", "MCCULLOUGH" as "McCullough".
 pub(super) fn without_capitals(word: &str) -> String {
-    if !is_in_capitals(word)
+    let is_number = word.bytes().all(|byte| matches!(byte, b'I' | b'V' | b'X'));
+    if is_number
+        || !is_in_capitals(word)
         || !is_no_initials(word)
             && !is_particle(&word.to_lowercase())
             && !begins_with_given_name(word)
@@ -95,8 +115,9 @@ pub(super) fn without_capitals(word: &str) -> String {
     }
     let mut before = ' ';
     let mut name = String::with_capacity(word.len());
-    for c in word.chars() {
-        if before.is_alphabetic() {
+    let is_mac = word.starts_with("MC") && word.len() > 4;
+    for (at, c) in word.char_indices() {
+        if before.is_alphabetic() && !(is_mac && at == 2) {
             name.extend(c.to_lowercase());
         } else {
             name.push(c);
