@@ -31,6 +31,15 @@ const NAMES: [&str; 7] = [
     "fl",
     "displayname",
 ];
+/// Names of lists of all who made a book, whatever they did for it.
+const CREDITS: [&str; 6] = [
+    "contributors",
+    "contributor",
+    "contributions",
+    "creators",
+    "credits",
+    "people",
+];
 /// Names of objects that hold a book's own members.
 const WRAPPERS: [&str; 16] = [
     "book",
@@ -305,7 +314,6 @@ impl Table {
                 "This file does not look like a list of books: it has far too many columns.",
             ));
         }
-        cells.sort_by_key(|(at, _)| *at);
         let is_empty = cells.is_empty();
         let mut place = 0;
         for (at, cell) in cells {
@@ -346,7 +354,10 @@ impl Table {
         };
         match cells.iter_mut().find(|(place, _)| *place == at) {
             Some((_, cell)) => *cell = format!("{cell}; {text}"),
-            None => cells.push((at, text)),
+            None => {
+                let place = cells.partition_point(|(place, _)| *place < at);
+                cells.insert(place, (at, text));
+            }
         }
     }
 
@@ -375,28 +386,30 @@ impl Table {
 
     /// A list: its values behind each other, or as JSON where that would mix them up.
     fn list(&mut self, name: &str, values: Vec<Value>, cells: &mut Vec<(usize, String)>) {
-        let is_plain = |value: &Value| !value.is_object() && !value.is_array();
-        if values.iter().all(is_plain) {
-            let texts: Vec<String> = (values.iter().map(spelled))
-                .filter(|text| !text.is_empty())
-                .collect();
-            let is_mixed = texts.len() > 1 && texts.iter().any(|text| text.contains([';', ',']));
-            let cell = match is_mixed {
-                true => serde_json::to_string(&texts).unwrap_or_default(),
-                false => texts.join("; "),
-            };
-            self.cell(name, cell, cells);
-            return;
-        }
         // People keep their roles beside their names.
         let is_person = headers::known_meaning(name).is_some_and(|meaning| {
             use super::field::Field;
             matches!(meaning.field, Field::Author | Field::MoreAuthors)
         });
-        if is_person {
-            let people = values.iter().map(person).map(Value::String).collect();
-            self.list(name, people, cells);
+        let own = crate::text::words(name.rsplit('.').next().unwrap_or(name)).concat();
+        let is_credited = CREDITS.contains(&own.as_str()) && !self.names_authors(cells);
+        let has_role =
+            |value: &Value| name_and_role(value).is_some_and(|(_, role)| !role.is_empty());
+        // Creators are authors, unless they have roles.
+        if is_credited && (!is_person || values.iter().any(has_role)) {
+            let (authors, others) = credited(&values);
+            let column = if is_person { name } else { "authors" };
+            self.texts(column, &authors, cells);
+            self.texts(&format!("{name} others"), &others, cells);
             return;
+        }
+        let is_plain = |value: &Value| !value.is_object() && !value.is_array();
+        if values.iter().all(is_plain) {
+            return self.texts(name, &values, cells);
+        }
+        if is_person {
+            let people: Vec<Value> = values.iter().map(person).map(Value::String).collect();
+            return self.texts(name, &people, cells);
         }
         for value in values {
             match value {
@@ -404,6 +417,27 @@ impl Table {
                 value => self.cell(name, spelled(&value), cells),
             }
         }
+    }
+
+    /// A list of texts, behind each other.
+    fn texts(&mut self, name: &str, values: &[Value], cells: &mut Vec<(usize, String)>) {
+        let texts: Vec<String> = (values.iter().map(spelled))
+            .filter(|text| !text.is_empty())
+            .collect();
+        let is_mixed = texts.len() > 1 && texts.iter().any(|text| text.contains([';', ',']));
+        let cell = match is_mixed {
+            true => serde_json::to_string(&texts).unwrap_or_default(),
+            false => texts.join("; "),
+        };
+        self.cell(name, cell, cells);
+    }
+
+    /// Whether a book's authors are known.
+    fn names_authors(&self, cells: &[(usize, String)]) -> bool {
+        let mut names = cells.iter().filter_map(|(at, _)| self.names.get(*at));
+        names.any(|name| {
+            headers::known_meaning(name).is_some_and(|it| it.field == super::field::Field::Author)
+        })
     }
 
     fn text(self) -> String {
@@ -416,24 +450,92 @@ impl Table {
 
 /// A person's name, with what else than to write the person did.
 fn person(value: &Value) -> String {
-    let Some(members) = value.as_object() else {
-        return spelled(value);
-    };
-    let member = |keys: &[&str]| {
-        let known = keys.iter().find_map(|key| {
-            let is_so = |name: &&String| crate::text::words(name).concat() == *key;
-            members.keys().find(is_so)
-        });
-        known.and_then(|key| members[key].as_str()).map(str::trim)
-    };
-    let Some(name) = member(&NAMES).filter(|name| !name.is_empty()) else {
-        // Names in parts, or inside of other objects.
-        return value.to_string();
-    };
-    match member(&["role", "contribution", "type"]).filter(|role| !role.is_empty()) {
-        Some(role) => with_role(name, role),
-        None => name.to_owned(),
+    match name_and_role(value) {
+        Some((name, role)) if !role.is_empty() => with_role(&name, &role),
+        Some((name, _)) => name,
+        None => spelled(value),
     }
+}
+
+/// A person's name and role, in one member, in parts, or inside of another object.
+fn name_and_role(value: &Value) -> Option<(String, String)> {
+    const ROLES: [&str; 6] = [
+        "role",
+        "contribution",
+        "type",
+        "creatortype",
+        "roles",
+        "job",
+    ];
+    const GIVEN: [&str; 4] = ["given", "first", "firstname", "givenname"];
+    const FAMILY: [&str; 5] = ["family", "last", "lastname", "familyname", "surname"];
+    const INSIDE: [&str; 4] = ["author", "person", "contributor", "creator"];
+    let members = value.as_object()?;
+    let member = |keys: &[&str]| {
+        keys.iter().find_map(|key| {
+            let mut members = members.iter();
+            let is_so = |name: &str| crate::text::words(name).concat() == *key;
+            members
+                .find(|(name, _)| is_so(name))
+                .map(|(_, value)| value)
+        })
+    };
+    let text = |keys: &[&str]| match member(keys) {
+        Some(Value::Array(texts)) => texts.iter().map(spelled).collect::<Vec<_>>().join(" "),
+        Some(Value::String(text)) => text.trim().to_owned(),
+        _ => String::new(),
+    };
+    let in_parts = || {
+        format!("{} {}", text(&GIVEN), text(&FAMILY))
+            .trim()
+            .to_owned()
+    };
+    let is_person = |role: &String| role.to_lowercase().contains("person");
+    let role = Some(text(&ROLES)).filter(|role| !is_person(role));
+    let role = role.unwrap_or_default();
+    let name = [text(&NAMES), in_parts()]
+        .into_iter()
+        .find(|name| !name.is_empty());
+    match name {
+        Some(name) => Some((name, role)),
+        None => name_and_role(member(&INSIDE)?).map(|(name, own)| match role.is_empty() {
+            true => (name, own),
+            false => (name, role),
+        }),
+    }
+}
+
+/// The authors among all who made a book, those who helped behind them, and the others. Where
+/// nobody's part is told, the first is the author.
+fn credited(people: &[Value]) -> (Vec<Value>, Vec<Value>) {
+    let told: Vec<_> = people.iter().map(name_and_role).collect();
+    let is_role = |person: &Option<(String, String)>| {
+        person.as_ref().is_some_and(|(_, role)| !role.is_empty())
+    };
+    let writes = |person: &Option<(String, String)>| {
+        person.as_ref().is_none_or(|(_, role)| {
+            let role = role.to_lowercase();
+            role.is_empty() || role.contains("author") || role.contains("writ")
+        })
+    };
+    let has_roles = told.iter().any(is_role);
+    let has_writers = told.iter().any(writes);
+    let mut authors = Vec::new();
+    let mut others = Vec::new();
+    for (at, (value, person)) in people.iter().zip(&told).enumerate() {
+        let spelled = self::person(value);
+        let is_author = match has_roles {
+            // What helpers did stands in front of their names.
+            true => writes(person) || !has_writers || spelled.contains(": "),
+            false => at == 0,
+        };
+        let name = match person {
+            Some((name, _)) if is_author && writes(person) => name.clone(),
+            _ => spelled,
+        };
+        if is_author { &mut authors } else { &mut others }.push(Value::String(name));
+    }
+    (authors, others)
 }
 
 /// Whether an object is a list whose values are numbered: `{"0": "...", "2": "..."}`.

@@ -7,7 +7,8 @@ use crate::text::words;
 const HELP: &str = "trans transl translated translator translators translation traduit traduite traduction traduzione \
     traduzido traducido tradotto trad ubers uebers ubersetzt uebersetzt vertaald tłum przeł przekł пер перевод illus \
     illustrated illustrations illustrator ill ills illustriert illustré ilustrado ilustraciones foreword introduction \
-    intro preface afterword vorwort nachwort narrated narrator";
+    intro preface afterword vorwort nachwort narrated narrator read gelesen gesprochen vert vertaling cev ceviren \
+    overs oversatt pictures photographs bilder zeichnungen fotos photos dessins images";
 
 /// Names of the values that are a person's name, and of those that are what they did.
 const NAME_KEYS: [&str; 8] = [
@@ -143,6 +144,12 @@ pub(super) fn without_helpers(cell: &str) -> Option<(String, Vec<String>)> {
         let bare = part.trim_end_matches([',', ';', '/']).trim();
         if is_helper(bare) {
             helpers.push(bare.to_owned());
+        } else if let Some((at, _)) =
+            (bare.match_indices(". ")).find(|(at, _)| is_helper(&bare[at + 2..]))
+        {
+            // "Ann Ott. Translated by Bo Lind"
+            helpers.push(bare[at + 2..].to_owned());
+            kept.push_str(&bare[..at]);
         } else {
             kept.push_str(part);
         }
@@ -153,11 +160,18 @@ pub(super) fn without_helpers(cell: &str) -> Option<(String, Vec<String>)> {
 
 /// Whether a text is a person and what they did: "trans. Ann Ott", "illustrated by Ann Ott".
 fn is_helper(text: &str) -> bool {
-    let mut parts = text.split_whitespace();
+    /// Number of words by which a helper is told.
+    const WORDS: usize = 6;
+    let mut parts = text.split_whitespace().take(WORDS + 1);
     let Some(first) = parts.next() else {
         return false;
     };
-    if !is_help(first) {
+    // "Aus dem Englischen von Ann Ott"
+    let is_from = || {
+        let begin = text.get(..8).unwrap_or_default().to_lowercase();
+        matches!(begin.as_str(), "aus dem " | "aus der " | "from the")
+    };
+    if !is_help(first) && !is_from() {
         return false;
     }
     let is_by = |word: &str| {
