@@ -8,6 +8,8 @@ use crate::text::{non_empty, words};
 /// The longest name of a series, and the longest place in one (characters).
 pub(super) const MAX_SERIES: usize = 200;
 pub(super) const MAX_PLACE: usize = 20;
+/// Number of parts of a cell among which the first series is looked for.
+const MAX_PARTS: usize = 20;
 
 /// The first series of a cell, and the place in it when it says one: "Dune (1)", "Dune #1; Arrakis
 /// #3", "Saga, tom 4", "Book 7 of Salt".
@@ -47,14 +49,18 @@ pub(super) fn first_series(text: &str) -> &str {
         let is_counted = first[..at]
             .rsplit_once('#')
             .is_some_and(|(_, number)| is_place(number.trim()))
-            || name_and_volume(&first[..at]).is_some();
+            || name_and_volume(first[..at].trim_end()).is_some()
+            // "Salt Saga (Book 3), Harbour Tales (Book 2)"
+            || trailing_brackets(first[..at].trim_end())
+                .is_some_and(|(_, inside)| volume(inside).is_some());
         is_counted
             && first[at + 1..]
                 .trim_start()
                 .starts_with(char::is_alphabetic)
     };
     let end = first
-        .match_indices(',')
+        .match_indices([',', '/'])
+        .take(MAX_PARTS)
         .map(|(at, _)| at)
         .find(|at| is_end(*at));
     &first[..end.unwrap_or(first.len())]
