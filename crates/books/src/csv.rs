@@ -14,6 +14,7 @@ mod json;
 mod label;
 mod line;
 mod mending;
+mod notes;
 mod people;
 mod quotes;
 mod rating;
@@ -279,6 +280,7 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         header_row: Some(table.header_row).filter(|row| *row > 0),
         lines_above: (table.lines_above.iter())
             .chain(sheet.iter().flat_map(|sheet| &sheet.lines_above))
+            .chain(shaped.iter().flat_map(|shaped| &shaped.lines_above))
             .cloned()
             .collect(),
         columns: Vec::new(),

@@ -326,7 +326,12 @@ fn is_list_of_lines(sample: &[Record]) -> bool {
     if isbns * 2 >= lines.len() {
         return true;
     }
-    let is_code = |line: &&str| line.starts_with(['<', '{', '}', '[', '@', '#', '/', '\\']);
+    // "#1 Emma" is counted.
+    let is_counted =
+        |line: &str| line.starts_with('#') && line[1..].starts_with(|c: char| c.is_ascii_digit());
+    let is_code = |line: &&str| {
+        line.starts_with(['<', '{', '}', '[', '@', '#', '/', '\\']) && !is_counted(line)
+    };
     let has_letters = |line: &&str| line.chars().any(char::is_alphabetic);
     let is_title = |line: &&str| {
         line.chars().count() <= MAX_LINE

@@ -4,15 +4,16 @@ mod marks;
 mod sides;
 mod whole;
 
-pub(super) use marks::{is_footnote, number_before, without_mark, without_note};
+pub(super) use marks::{is_footnote, number_before, of_box, without_mark, without_note};
 pub(super) use sides::{Habits, Lines, sentence};
 
 use super::row::number_in;
+use super::status::status_of_tag;
 use crate::name::begins_with_given_name;
 use crate::series::trailing_brackets;
-use crate::{Isbn, IsbnError};
-use marks::{without_bullet, without_rating};
-use sides::title_and_author;
+use crate::{Isbn, IsbnError, ReadingStatus};
+use marks::{without_bullet, without_rating, without_status};
+use sides::{three_parts, title_and_author};
 use whole::{citation, quoted, year};
 
 /// A book that is one line of a list: `1. Dune by Frank Herbert`, `Frank Herbert - Dune`.
@@ -24,8 +25,8 @@ pub(super) struct Line {
     pub isbn: Option<Result<Isbn, IsbnError>>,
     /// Rating by stars behind the book, of five.
     pub rating: Option<f64>,
-    /// Whether a check box in front is marked.
-    pub is_read: Option<bool>,
+    /// The status that a check box or words beside the book say.
+    pub status: Option<ReadingStatus>,
     pub publisher: String,
     pub year: Option<i32>,
 }
@@ -34,17 +35,23 @@ pub(super) struct Line {
 struct Bare<'l> {
     text: &'l str,
     rating: Option<f64>,
-    is_read: Option<bool>,
+    status: Option<ReadingStatus>,
 }
 
 impl<'l> Bare<'l> {
     fn of(line: &'l str) -> Self {
         let (line, is_read) = without_bullet(line);
+        // In either order.
+        let (line, last) = without_status(line);
         let (line, rating) = without_rating(line);
+        let (line, status) = match last {
+            Some(_) => (line, last),
+            None => without_status(line),
+        };
         Self {
             text: line,
             rating,
-            is_read,
+            status: status.or(is_read.map(of_box)),
         }
     }
 }
@@ -54,13 +61,13 @@ impl Line {
         let Bare {
             text: whole,
             rating,
-            is_read,
+            status,
         } = Bare::of(line);
         let found = number_in(whole);
         let rest = found.as_ref().map_or(whole, |(_, rest)| rest.as_str());
         let mut read = Self {
             rating,
-            is_read,
+            status,
             isbn: match &found {
                 Some((isbn, _)) => Some(Ok(*isbn)),
                 None => is_bare_number(whole).then(|| Isbn::find(whole)),
@@ -78,9 +85,19 @@ impl Line {
             return read;
         }
         let (text, year) = without_year(rest);
-        let (title, author) = quoted(text)
-            .or_else(|| title_and_author(text, habits))
-            .unwrap_or((text, ""));
+        let parts = three_parts(text);
+        let (title, author) = match parts {
+            Some((title, author, third)) => {
+                match status_of_tag(third) {
+                    Some(status) => read.status = Some(status),
+                    None => third.clone_into(&mut read.publisher),
+                }
+                (title, author)
+            }
+            None => quoted(text)
+                .or_else(|| title_and_author(text, habits))
+                .unwrap_or((text, "")),
+        };
         // "Emma (1815) by Jane Austen"
         let (title, of_title) = without_year(title);
         let is_quote = |c: char| matches!(c, '"' | '“' | '”' | '„' | '«' | '»' | '_');
@@ -89,7 +106,7 @@ impl Line {
         // `"A Problem from Hell": America and the Age of Genocide`
         let is_partly_quoted = bare.contains(is_quote) && bare.len() < title.len();
         read.title = if is_partly_quoted { title } else { bare }.to_owned();
-        read.author = author.trim().to_owned();
+        read.author = without_end(author.trim()).to_owned();
         let in_brackets = text
             .strip_suffix(')')
             .and_then(|text| text.rsplit_once(", "));
@@ -125,6 +142,21 @@ fn without_year(line: &str) -> (&str, Option<i32>) {
         has_both.then_some((text, Some(year(last)?)))
     };
     inside.or_else(behind).unwrap_or((line, None))
+}
+
+/// An author without the full stop of a catalogue behind: "Jane Austen.", not "Kurt Vonnegut Jr.".
+fn without_end(author: &str) -> &str {
+    match author.strip_suffix('.') {
+        Some(bare)
+            if bare
+                .rsplit([' ', '.'])
+                .next()
+                .is_some_and(|last| last.len() > 3) =>
+        {
+            bare
+        }
+        _ => author,
+    }
 }
 
 /// Whether a text is one name with the family in front: "Orwell, George", "Le Guin, Ursula K.".

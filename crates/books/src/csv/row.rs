@@ -19,14 +19,15 @@ use super::Row;
 use super::columns::{Columns, Program};
 use super::field::Field;
 use super::headers::is_bare_date;
-use super::line::{Line, without_mark};
+use super::line::{Line, of_box, without_mark};
+use super::people::without_helpers;
 use super::records::Record;
 use super::status::yes_or_no;
 use super::values::{count, unbracketed};
 use crate::date::{PartialDate, says_more, short_year};
 use crate::name::{NameOrder, names_in};
-use crate::text::{clean, non_empty, words};
-use crate::{Imported, ReadingStatus, Wanted};
+use crate::text::{clean, non_empty, quoted, words};
+use crate::{Imported, Wanted};
 use edition::format_of;
 pub(super) use number::number_in;
 use number::{is_id, work_key};
@@ -136,13 +137,20 @@ impl Columns {
         form = form.or(without_form(bare).1);
         let (title, series) = self.title(&cells, bare, &mut draft);
         let authors = match &line {
-            Some(line) if !line.author.is_empty() => names_in(&line.author, NameOrder::Unknown),
+            Some(line) if !line.author.is_empty() => {
+                let cut = without_helpers(&line.author);
+                let (author, helpers) = cut.unwrap_or((line.author.clone(), Vec::new()));
+                for helper in helpers {
+                    draft.warn(format!("{} is no author", quoted(&helper, 100)));
+                }
+                names_in(&author, NameOrder::Unknown)
+            }
             _ => self.authors(&cells, record, &mut draft),
         };
         let stars = line.as_ref().and_then(|line| line.rating);
         let mark = match &line {
-            Some(line) => line.is_read,
-            None => without_mark(&given).1,
+            Some(line) => line.status,
+            None => without_mark(&given).1.map(of_box),
         };
         if [Some(&given), authors.first()]
             .into_iter()
@@ -153,10 +161,7 @@ impl Columns {
         }
         let mut source = self.source(&cells, &mut draft);
         source.user_rating = source.user_rating.or(stars);
-        source.reading_status = (source.reading_status).or(mark.map(|is_read| match is_read {
-            true => ReadingStatus::Read,
-            false => ReadingStatus::ToRead,
-        }));
+        source.reading_status = (source.reading_status).or(mark);
         let in_title = match &line {
             Some(line) => line.isbn,
             None => numbered.map(|(isbn, _)| Ok(isbn)),

@@ -2,6 +2,7 @@
 //! columns aligned by blanks, a column for each status, two tables side by side.
 
 use super::headers;
+use super::notes::of_notes;
 use super::records::{Format, Record, Records, push_record};
 use super::status::{status, yes_or_no};
 use super::table::{DELIMITERS, MAX_HEADER};
@@ -16,17 +17,23 @@ pub(super) const SHELF: &str = "Sheet (shelf)";
 pub(super) struct Shaped {
     pub text: String,
     pub numbers: Vec<u32>,
+    /// Headings that say nothing of single books.
+    pub lines_above: Vec<String>,
 }
 
 impl Shaped {
-    fn with_room(length: usize) -> Self {
+    pub(super) fn with_room(length: usize) -> Self {
         Self {
             text: String::with_capacity(length),
-            numbers: Vec::new(),
+            ..Self::default()
         }
     }
 
-    fn push(&mut self, number: usize, fields: impl IntoIterator<Item = impl AsRef<str>>) {
+    pub(super) fn push(
+        &mut self,
+        number: usize,
+        fields: impl IntoIterator<Item = impl AsRef<str>>,
+    ) {
         push_record(&mut self.text, fields);
         self.numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
     }
@@ -46,6 +53,7 @@ pub(super) fn as_table(text: &str, max_rows: usize) -> Option<Shaped> {
     of_fields_in_lines(text, max_rows)
         .or_else(|| of_aligned_columns(text))
         .or_else(|| of_sheet(text, max_rows))
+        .or_else(|| of_notes(text, max_rows))
 }
 
 /// The same for a sheet, whose cells are what they are.

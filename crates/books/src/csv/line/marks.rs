@@ -1,6 +1,57 @@
 //! Marks around a book in a line or a cell: bullets, numbers, boxes, ratings, footnotes.
 
+use crate::ReadingStatus;
 use crate::csv::rating::Rating;
+use crate::csv::status::{status, status_of_tag};
+use crate::numeral::roman;
+use crate::series::trailing_brackets;
+
+/// Signs in front of a line, those of quoted mail among them.
+const BULLETS: [char; 12] = ['•', '*', '-', '–', '·', '▪', '►', '‣', '>', '➤', '→', '+'];
+
+/// Boxes and signs beside a book, and whether they say that it is read.
+const BOXES: [(&str, bool); 12] = [
+    ("[ ]", false),
+    ("[]", false),
+    ("[x]", true),
+    ("[X]", true),
+    ("☐", false),
+    ("☑", true),
+    ("✓", true),
+    ("✔", true),
+    ("✅", true),
+    ("✗", false),
+    ("✘", false),
+    ("❌", false),
+];
+
+/// The status that a box says.
+pub(in crate::csv) fn of_box(is_read: bool) -> ReadingStatus {
+    match is_read {
+        true => ReadingStatus::Read,
+        false => ReadingStatus::ToRead,
+    }
+}
+
+/// A line without the status behind its book: "Emma (finished)", "Dune [DNF]", "Persuasion ✓".
+pub(super) fn without_status(line: &str) -> (&str, Option<ReadingStatus>) {
+    let marked = line.trim_end_matches('\u{fe0f}');
+    for (mark, is_read) in BOXES {
+        if let Some(rest) = marked.strip_suffix(mark)
+            && rest.ends_with([' ', '\t'])
+        {
+            return (rest.trim_end(), Some(of_box(is_read)));
+        }
+    }
+    let told = trailing_brackets(line).and_then(|(before, inside)| {
+        // "Emma (Unfinished)" may be a title.
+        let is_phrase =
+            inside.starts_with(char::is_lowercase) || matches!(inside, "Read" | "Finished");
+        let told = status_of_tag(inside).or_else(|| status(inside).filter(|_| is_phrase));
+        Some((before, told.filter(|_| !inside.contains(char::is_numeric))?))
+    });
+    told.map_or((line, None), |(before, told)| (before, Some(told)))
+}
 
 /// A line without the stars behind it: "Dune (4/5)", "Dune ★★★★".
 pub(super) fn without_rating(line: &str) -> (&str, Option<f64>) {
@@ -21,11 +72,9 @@ pub(super) fn without_rating(line: &str) -> (&str, Option<f64>) {
 /// A title without the check box or bullet in front and the marks of a footnote behind, and whether
 /// that box is marked: "[x] Dune", "~~Emma~~", "Dune¹".
 pub(in crate::csv) fn without_mark(title: &str) -> (&str, Option<bool>) {
-    const MARKS: [char; 15] = [
-        '•', '*', '-', '–', '·', '▪', '►', '‣', '[', '☐', '☑', '✓', '✔', '✅', '~',
-    ];
+    const MARKS: [char; 10] = ['[', '☐', '☑', '✓', '✔', '✅', '✗', '✘', '❌', '~'];
     let noted = without_note(title);
-    if !title.starts_with(MARKS) {
+    if !title.starts_with(MARKS) && !title.starts_with(BULLETS) {
         return (noted, None);
     }
     let (bare, mark) = without_bullet(title);
@@ -78,42 +127,49 @@ pub(in crate::csv) fn is_footnote(text: &str) -> bool {
 /// "#2 Emma", "3 Emma".
 pub(in crate::csv) fn number_before(title: &str) -> Option<(u32, bool, &str)> {
     let bare = title.trim_start_matches(['#', '№', '(', ' ']);
-    let length = bare.bytes().take_while(u8::is_ascii_digit).count();
-    let (digits, rest) = bare.split_at_checked(length).filter(|_| length < 5)?;
+    let bare = ["No. ", "Nr. ", "Nº ", "N° ", "no. "]
+        .iter()
+        .find_map(|no| bare.strip_prefix(no))
+        .unwrap_or(bare);
+    let is_roman = |byte: &u8| matches!(byte, b'I' | b'V' | b'X');
+    let in_digits = bare.bytes().take_while(u8::is_ascii_digit).count();
+    let length = in_digits.max(bare.bytes().take_while(is_roman).count());
+    let (counted, rest) = bare.split_at_checked(length).filter(|_| length < 6)?;
     let text = rest.trim_start_matches(['.', ')', ':', '-', '–', '、', '．', ' ']);
     let gap = &rest[..rest.len() - text.len()];
     let is_apart = gap.trim().len() + title.len() > bare.len();
-    (gap.ends_with([' ', '、', '．', ')']) && !text.is_empty()).then_some((
-        digits.parse().ok()?,
-        is_apart,
-        text,
-    ))
+    // "1.Emma"
+    let is_close = matches!(gap, "." | ":") && text.starts_with(char::is_alphabetic);
+    let number = match counted.parse() {
+        Ok(number) => number,
+        // "I. Emma", not "I Am Legend".
+        Err(_) => roman(&counted.to_lowercase()).filter(|_| gap.starts_with(['.', ')', ':']))?,
+    };
+    (gap.ends_with([' ', '、', '．', ')']) && !text.is_empty() || is_close)
+        .then_some((number, is_apart, text))
 }
 
 /// A line without "1.", "2)", "-", "•" or "[x]" in front, and whether that box is marked.
 pub(super) fn without_bullet<'l>(line: &'l str) -> (&'l str, Option<bool>) {
     let mut line = line.trim();
     let unmarked = |line: &'l str| {
-        let bare = line.trim_start_matches(['•', '*', '-', '–', '·', '▪', '►', '‣']);
+        let bare = line.trim_start_matches(BULLETS);
         (bare.len() < line.len() && bare.starts_with(' ')).then_some(bare)
     };
     while let Some(bare) = unmarked(line) {
         line = bare.trim();
     }
-    for (mark, is_read) in [
-        ("[ ]", false),
-        ("[]", false),
-        ("[x]", true),
-        ("[X]", true),
-        ("☐", false),
-        ("☑", true),
-        ("✓", true),
-        ("✔", true),
-        ("✅", true),
-    ] {
+    for (mark, is_read) in BOXES {
         if let Some(rest) = line.strip_prefix(mark) {
             return (rest.trim_start_matches('\u{fe0f}').trim(), Some(is_read));
         }
+    }
+    // "1️⃣ Emma", "① Emma"
+    let behind_key = line.trim_start_matches(|c: char| {
+        c.is_ascii_digit() || matches!(c, '\u{fe0f}' | '\u{20e3}' | '🔟' | '①'..='⓿' | '❶'..='➓')
+    });
+    if !line[..line.len() - behind_key.len()].is_ascii() && !behind_key.trim().is_empty() {
+        return (behind_key.trim(), None);
     }
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     match line

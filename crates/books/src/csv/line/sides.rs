@@ -25,10 +25,10 @@ const STOP: usize = 4;
 const COMMA: usize = 5;
 
 /// Number of the words before authors that stand within no name.
-const ENGLISH: usize = 3;
+const ENGLISH: usize = 4;
 
 /// Number of the words before authors that are seldom a part of a title.
-const SURE: usize = 7;
+const SURE: usize = 8;
 
 /// The signs in the order in which they are looked for.
 const SIGNS: [Sign; 6] = [
@@ -39,8 +39,8 @@ const SIGNS: [Sign; 6] = [
     },
     Sign {
         signs: &[
-            " by ", " By ", " by: ", " von ", " von: ", " par ", " door ", " de ", " di ", " av ",
-            " af ",
+            " by ", " By ", " BY ", " by: ", " von ", " von: ", " par ", " door ", " de ", " di ",
+            " av ", " af ",
         ],
         least: 5,
         likeness: 0,
@@ -233,6 +233,16 @@ fn have_several_words((left, right): (&str, &str)) -> bool {
     left.contains(' ') || right.contains(' ')
 }
 
+/// Title, author and what else stands behind dashes: "Emma – Jane Austen – Penguin".
+pub(super) fn three_parts(line: &str) -> Option<(&str, &str, &str)> {
+    let mut signs = SIGNS[DASH].signs.iter();
+    let sign = signs.find(|sign| line.matches(**sign).count() == 2)?;
+    let mut parts = line.split(sign).map(str::trim);
+    let (title, author, third) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_sure = likeness(author) > 2 && likeness(title) < 3 && likeness(third) < 3;
+    (is_sure && !title.is_empty() && !third.is_empty()).then_some((title, author, third))
+}
+
 /// Title and author of a line in a list with these habits.
 pub(super) fn title_and_author(line: &str, habits: Habits) -> Option<(&str, &str)> {
     let kinds = || habits.0.into_iter().enumerate();
@@ -258,6 +268,10 @@ pub(super) fn title_and_author(line: &str, habits: Habits) -> Option<(&str, &str
                 }
                 // "Jane Eyre - Charlotte Brontë": the title first is usual.
                 DASH if left.max(right) > 2 => right < 3,
+                // "三体——刘慈欣"
+                DASH if !have_several_words(last) && last.1.starts_with(|c| c > '\u{2e80}') => {
+                    false
+                }
                 _ => continue,
             },
         };

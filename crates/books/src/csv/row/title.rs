@@ -155,7 +155,7 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
         }
         form => form,
     };
-    let (mut title, mut found) = (title, None);
+    let (mut title, mut found) = without_file_ending(title);
     while let Some((before, inside)) = trailing_brackets(title) {
         let inside_words = words(inside);
         let is_edition = inside_words.len() < 4
@@ -189,6 +189,23 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
     behind.map_or((title, found), |(before, form)| {
         (before.trim_end(), found.or(Some(form)))
     })
+}
+
+/// The name of a file without its ending, and the form of a book that it tells: "Emma.epub".
+fn without_file_ending(title: &str) -> (&str, Option<Format>) {
+    const ENDINGS: &str = "epub mobi azw3 azw kfx pdf fb2 djvu cbz cbr m4b mp3";
+    let Some((name, ending)) = title.rsplit_once('.') else {
+        return (title, None);
+    };
+    let ending = ending.to_lowercase();
+    if name.is_empty() || !ENDINGS.split(' ').any(|known| known == ending) {
+        return (title, None);
+    }
+    let form = match ending.as_str() {
+        "m4b" | "mp3" => Format::Audiobook,
+        _ => Format::Ebook,
+    };
+    (name, Some(form))
 }
 
 /// A title with the article in front that lists of libraries write behind it: "Hobbit, The".
