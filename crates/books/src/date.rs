@@ -13,7 +13,7 @@ use parts::Parts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartialDate {
     pub year: i32,
-    month: Option<u8>,
+    pub(crate) month: Option<u8>,
     day: Option<u8>,
 }
 

@@ -314,10 +314,11 @@ impl Columns {
         let stated = self.columns.iter().find_map(|column| column.told_order);
         let of_file = (whole.date_order().or(stated)).unwrap_or(language);
         // "Note" in other languages is a remark, or a rating of another scale.
-        let is_german = self.columns.iter().any(|column| {
-            let words = words(&column.name).concat();
-            matches!(words.as_str(), "titel" | "buchtitel" | "verlag" | "autorin")
-        });
+        let has_marks = |(column, evidence): (&Column, &Evidence)| {
+            evidence.signed > 0 && evidence.highest <= 6.0 && words(&column.name).concat() == "note"
+        };
+        let is_german = self.columns.iter().zip(&evidence).any(has_marks)
+            && (self.columns.iter()).any(|column| headers::is_german(&column.name));
         for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
             let told = headers::date_order_in(&column.name);
             column.dates = match (column.told_order, evidence.date_order(), told) {
@@ -331,10 +332,7 @@ impl Columns {
                 (None, Some(Field::AuthorLastFirst)) => NameOrder::LastFirst,
                 (None, _) => evidence.name_order(),
             };
-            column.is_grade |= is_german
-                && evidence.signed > 0
-                && evidence.highest <= 6.0
-                && words(&column.name).concat() == "note";
+            column.is_grade |= is_german && has_marks((column, evidence));
             column.is_grade &= column.told_scale.is_none();
             let has_scale = column.told_scale.or_else(|| match self.program {
                 Program::Goodreads | Program::StoryGraph | Program::LibraryThing => Some(5.0),
@@ -344,6 +342,9 @@ impl Columns {
             let is_grade = words(&column.name).iter().any(|word| word == "grade");
             column.is_letter =
                 column.filled > u32::from(!is_grade) && evidence.letters == column.filled;
+            column.short_dates = evidence.order_of_short_dates(column.dates);
+            column.has_short_years = evidence.has_short_years();
+            column.has_words = evidence.words > 0;
             column.lacks_zeros = evidence.lacks_zeros(&column.name);
             column.is_doubtful = match column.field {
                 Some(field) if field.is_date() => {

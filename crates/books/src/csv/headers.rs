@@ -15,7 +15,7 @@ use super::field::IDENTITIES;
 use super::reading::Certainty;
 use crate::date::DateOrder;
 use crate::text::{clean, words};
-use languages::LANGUAGES;
+use languages::{ENGLISH, GERMAN, LANGUAGES};
 
 /// Words that change nothing: "Title of the Book", "My Rating", "Author's Name".
 const NOISE: &str = "the of my i a an it in for on own your user personal number no nr num de del de la le les du \
@@ -332,6 +332,16 @@ fn on_a_scale(header: &str) -> Option<Meaning> {
         field: Rating,
         ..meaning
     })
+}
+
+/// Whether a header is German, and not English as well.
+pub(super) fn is_german(header: &str) -> bool {
+    let key = key(header);
+    let is_in = |language: usize| {
+        let mut headers = LANGUAGES[language].headers.iter();
+        headers.any(|(_, known)| known.split(", ").any(|known| self::key(known) == key))
+    };
+    is_in(GERMAN) && !is_in(ENGLISH)
 }
 
 /// Whether a header names marks as German schools give them: "Schulnote", "Note (1-6)".

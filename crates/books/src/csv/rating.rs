@@ -220,17 +220,41 @@ fn word(text: &str) -> Option<Rating> {
         return Rating::share(f64::from(value), 5.0);
     }
     let value = match words.concat().as_str() {
-        "力荐" | "五星" | "itwasamazing" => 5.0,
-        "推荐" | "推薦" | "四星" | "reallylikedit" => 4.0,
-        "还行" | "還行" | "三星" | "likedit" => 3.0,
-        "较差" | "較差" | "二星" | "itwasok" => 2.0,
-        "很差" | "一星" | "didnotlikeit" => 1.0,
+        "力荐" | "五星" | "itwasamazing" | "amazing" | "excellent" | "outstanding" | "perfect"
+        | "masterpiece" | "lovedit" | "loveit" | "ausgezeichnet" | "hervorragend" | "sehrgut"
+        | "excelente" | "eccellente" | "ottimo" | "otimo" | "отлично" => 5.0,
+        "推荐" | "推薦" | "四星" | "reallylikedit" | "verygood" | "gut" | "tresbien"
+        | "tresbon" | "muybueno" | "muybuena" | "muybien" | "muitobom" | "хорошо" => 4.0,
+        "还行" | "還行" | "三星" | "likedit" | "average" | "befriedigend" | "mittelmassig"
+        | "durchschnittlich" | "moyen" => 3.0,
+        "较差" | "較差" | "二星" | "itwasok" | "fair" | "ausreichend" | "passable" => 2.0,
+        "很差" | "一星" | "didnotlikeit" | "didntlikeit" | "poor" | "terrible" | "awful"
+        | "hatedit" | "mangelhaft" | "ungenugend" | "mauvais" | "pessimo" => 1.0,
         "unrated" | "notrated" | "norating" | "ohnebewertung" | "nonnote" => {
             return Some(Rating::None);
         }
         _ => return None,
     };
     Rating::share(value, 5.0)
+}
+
+/// Whether a rating is a word of the scale from "poor" by "good" to "excellent", of whose neighbours
+/// no other scale has both.
+pub(super) fn is_of_scale(text: &str) -> bool {
+    const OF_SCALE: [&str; 8] = [
+        "verygood", "fair", "tresbien", "tresbon", "muybueno", "muybuena", "muybien", "muitobom",
+    ];
+    text.len() < 20 && OF_SCALE.contains(&words(text).concat().as_str())
+}
+
+/// The rating by the middle word of that scale.
+pub(super) fn middle_of_scale(text: &str) -> Option<f64> {
+    const MIDDLE: [&str; 8] = [
+        "good", "bien", "bon", "bonne", "bueno", "buena", "bom", "boa",
+    ];
+    MIDDLE
+        .contains(&words(text).concat().as_str())
+        .then_some(3.0)
 }
 
 /// The numbers in a text, with decimal point or comma or a half, and where they begin and end.

@@ -41,7 +41,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
     ),
     (
         ReadingStatus::ToRead,
-        "to read, want to read, wants to read, tbr, unread, planned, plan to read, planning to read, not begun, \
+        "to read, want to read, wants to read, tbr, unread, planned, planning, plan to read, planning to read, not begun, \
          not started, not read, to be read, for later, read later, up next, next up, not yet read, not yet started, \
          backlog, on my tbr, ungelesen, noch zu lesen, zu lesen, will ich lesen, möchte ich lesen, sub, \
          auf dem sub, auf meinem sub, liegt auf dem sub, noch nicht gelesen, nicht begonnen, nicht gelesen, stapel ungelesener bücher, \

@@ -10,7 +10,7 @@ use super::values::count;
 use crate::ReadingStatus;
 use crate::date::{DateError, Interval, PartialDate, month_by_name, says_more};
 use crate::text::words;
-pub(super) use cell::times_in;
+pub(super) use cell::{ORDERS, is_short_year, month_and_digits, short_date, times_in};
 use cell::{Time, begun, interval, read_date, several_dates, time, times_behind, without_duration};
 
 /// The most dates of one cell.

@@ -10,40 +10,40 @@ use crate::text::words;
 const MONTHS: [&str; 12] = [
     "january januar januari janvier enero janeiro gennaio stycz leden ledna январ ocak \
      jänner gener ianuar január tammiku siječ січ януари jaanuar ιανουαρ \
-     يناير ינואר בינואר जनवरी",
+     يناير ינואר בינואר जनवरी มกราคม",
     "february februar februari février febrero fevereiro febbraio lut únor feber феврал şubat \
      febrer február helmiku veljač лют февруари veebruar φεβρουαρ \
-     فبراير פברואר בפברואר फ़रवरी फरवरी",
+     فبراير פברואר בפברואר फ़रवरी फरवरी กุมภาพันธ์",
     "march marz märz maerz mars marzo março maart mrt marzec marca březen března март \
      marts març martie március maalisku ožuj берез μαρτ \
-     مارس מרץ במרץ मार्च maret",
+     مارس מרץ במרץ मार्च maret มีนาคม",
     "april avril abril aprile kwie duben dubna апрел nisan \
      aprilie április huhtiku travanj travnj квіт април aprill απριλ \
-     أبريل إبريل ابريل אפריל באפריל अप्रैल",
+     أبريل إبريل ابريل אפריל באפריל अप्रैल เมษายน",
     "may mai mayo maio maggio mei maj květen května май мая mayıs \
      maig május toukoku svib трав μαι \
-     مايو מאי במאי मई",
+     مايو מאי במאי मई พฤษภาคม",
     "june juni juin junio junho giugno czerwiec czerwca červen června июн haziran \
      juny iuni június kesäku lipanj lipnj черв юни juuni ιουν \
-     يونيو יוני ביוני जून",
+     يونيو יוני ביוני जून มิถุนายน",
     "july lip juli juillet julio julho luglio lipiec lipca červenec července июл temmuz \
      juliol iuli július heinäku srpanj srpnj лип юли juuli ιουλ \
-     يوليو יולי ביולי जुलाई",
+     يوليو יולי ביולי जुलाई กรกฎาคม",
     "august août agosto augustus sierp srpen srpna август ağustos \
      agost augusti augusztus eloku kolovoz серп αυγ \
-     أغسطس اغسطس אוגוסט באוגוסט अगस्त agustus",
+     أغسطس اغسطس אוגוסט באוגוסט अगस्त agustus สิงหาคม",
     "september septembre septiembre setiembre setembro settembre wrze září сентябр eylül \
      septembrie szeptember syysku rujan rujn верес септември σεπτ \
-     سبتمبر ספטמבר בספטמבר सितंबर सितम्बर",
+     سبتمبر ספטמבר בספטמבר सितंबर सितम्बर กันยายน",
     "october oktober octobre octubre outubro ottobre pazdz paźdz říjen října октябр ekim \
      octombrie október lokaku жовт октомври oktoober οκτ \
-     أكتوبر اكتوبر אוקטובר באוקטובר अक्टूबर अक्तूबर",
+     أكتوبر اكتوبر אוקטובר באוקטובר अक्टूबर अक्तूबर ตุลาคม",
     "november novembre noviembre novembro listopad ноябр kasım \
      noiembrie marrasku studeni studenog ноември νοε \
-     نوفمبر נובמבר בנובמבר नवंबर नवम्बर",
+     نوفمبر נובמבר בנובמבר नवंबर नवम्बर พฤศจิกายน",
     "december dezember décembre diciembre dezembro dicembre grud prosin декабр aralık \
      desember desembre decembrie jouluku груд декември detsember δεκ \
-     ديسمبر דצמבר בדצמבר दिसंबर दिसम्बर",
+     ديسمبر דצמבר בדצמבר दिसंबर दिसम्बर ธันวาคม",
 ];
 
 /// The names of months, comparable, each with its month's index, by their first letters.

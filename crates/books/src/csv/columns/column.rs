@@ -22,6 +22,10 @@ pub(in crate::csv) struct Column {
     /// The order of day and month where the header's language is spoken.
     pub(super) language_order: DateOrder,
     pub dates: DateOrder,
+    /// The order of dates in six digits, where all of the column agree: 201231.
+    pub short_dates: DateOrder,
+    /// Whether two digits behind a month are a year: "June 21".
+    pub has_short_years: bool,
     pub names: NameOrder,
     /// The highest rating of the column's scale.
     pub scale: f64,
@@ -36,6 +40,8 @@ pub(in crate::csv) struct Column {
     pub is_part: bool,
     /// Whether ratings are letters as schools in English give them: A is the best and F the worst.
     pub is_letter: bool,
+    /// Whether ratings are words of the scale from "poor" to "excellent".
+    pub has_words: bool,
     /// Whether a place in a series is one without a series, too: a volume.
     pub is_volume: bool,
     /// Whether a "no" leaves open whether reading has begun.
@@ -162,6 +168,9 @@ impl Column {
             certainty,
             language_order: headers::date_order_in(name),
             dates: DateOrder::Unknown,
+            short_dates: DateOrder::Unknown,
+            has_short_years: false,
+            has_words: false,
             names: NameOrder::Unknown,
             scale: 5.0,
             told_order: None,

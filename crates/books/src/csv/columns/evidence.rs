@@ -3,8 +3,9 @@
 use crate::Isbn;
 use crate::csv::field::Field;
 use crate::csv::line::{number_before, without_note};
-use crate::csv::rating::{Rating, letter_grade};
+use crate::csv::rating::{Rating, is_of_scale, letter_grade};
 use crate::csv::status::{status, yes_or_no};
+use crate::csv::times::{ORDERS, is_short_year, month_and_digits, short_date};
 use crate::csv::values::is_duration;
 use crate::date::{DateError, DateOrder, Interval, PartialDate, order_of, year_first};
 use crate::name::{NameOrder, is_family_first, order_in};
@@ -24,6 +25,17 @@ pub(super) struct Evidence {
     pub(super) year_last: u32,
     /// Number of dates that read both ways.
     pub(super) ambiguous_days: u32,
+    /// Number of dates in six digits, and of those that are days in each order.
+    pub(super) short_dates: u32,
+    pub(super) short_days: [u32; 3],
+    /// Number of months with two digits behind them, of those whose digits are surely a year and of
+    /// those that may be the day, and of months with a year in four.
+    pub(super) short_months: u32,
+    pub(super) sure_years: u32,
+    pub(super) likely_days: u32,
+    pub(super) whole_months: u32,
+    /// Number of ratings that are words of the scale from "poor" to "excellent".
+    pub(super) words: u32,
     pub(super) last_first: u32,
     pub(super) lists: u32,
     /// Number of names without a comma whose family name comes first, and of those whose does not.
@@ -102,6 +114,25 @@ impl Evidence {
                             u32::from(matches!(is_ambiguous, Some(DateError::Ambiguous { .. })));
                     }
                 }
+                if short_date(cell, DateOrder::Unknown).is_some() {
+                    self.short_dates += 1;
+                    for (count, order) in self.short_days.iter_mut().zip(ORDERS) {
+                        let day = short_date(cell, order).and_then(|day| PartialDate::parse(&day));
+                        // Nobody has read a book in 2031.
+                        *count += u32::from(day.is_some_and(|day| day.year < 2031));
+                    }
+                }
+                match month_and_digits(cell) {
+                    Some((_, digits)) => {
+                        self.short_months += 1;
+                        self.sure_years += u32::from(is_short_year(cell, digits));
+                        self.likely_days += u32::from(!(10..27).contains(&digits));
+                    }
+                    None => {
+                        let month = PartialDate::parse(cell).filter(|date| date.month.is_some());
+                        self.whole_months += u32::from(month.is_some_and(|it| it.day().is_none()));
+                    }
+                }
                 match year_first(cell) {
                     Some(Some(true)) => self.year_first += 1,
                     Some(Some(false)) => self.year_last += 1,
@@ -168,6 +199,7 @@ impl Evidence {
                 let is_of = |scale: &str| cell.trim_end().ends_with(scale);
                 self.told[0] += u32::from(is_of("/5") || cell.contains(['★', '⭐']));
                 self.told[1] += u32::from(is_of("/10"));
+                self.words += u32::from(is_of_scale(cell));
                 self.letters += u32::from(letter_grade(cell.trim()).is_some());
                 let is_signed = matches!(cell.trim().as_bytes(), [b'1'..=b'6', b'+' | b'-']);
                 self.signed += u32::from(is_signed);
@@ -218,6 +250,29 @@ impl Evidence {
             (0, _) => Some(DateOrder::MonthFirst),
             _ => Some(DateOrder::Unknown),
         }
+    }
+
+    /// The order of dates in six digits: the only one in which all are days, else `known` if it is
+    /// one of these.
+    pub(super) fn order_of_short_dates(&self, known: DateOrder) -> DateOrder {
+        let fits = |at: usize| self.short_dates > 0 && self.short_days[at] == self.short_dates;
+        let mut fitting = (0..ORDERS.len())
+            .filter(|at| fits(*at))
+            .map(|at| ORDERS[at]);
+        match (fitting.next(), fitting.next()) {
+            (Some(order), None) => order,
+            (Some(first), Some(second)) if first == known || second == known => known,
+            _ => DateOrder::Unknown,
+        }
+    }
+
+    /// Whether the digits behind months are years: "June 21".
+    pub(super) fn has_short_years(&self) -> bool {
+        /// Number of months of which one would surely have another day.
+        const MANY: u32 = 5;
+        let months = self.short_months - self.sure_years;
+        let days = self.likely_days.saturating_sub(self.sure_years);
+        days == 0 && (self.sure_years + self.whole_months > 0 || months >= MANY)
     }
 
     /// Whether nearly all short numbers become ISBNs by leading zeros, and more than one number or

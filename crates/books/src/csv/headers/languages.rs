@@ -10,6 +10,10 @@ pub(super) struct Language {
     pub(super) headers: &'static [(Field, &'static str)],
 }
 
+/// The places of English and German in the table.
+pub(super) const ENGLISH: usize = 0;
+pub(super) const GERMAN: usize = 1;
+
 /// The headers that are known, by language. Spelling with or without capitals, accents, spaces,
 /// hyphens and a plural in `-s` is the same.
 pub(super) const LANGUAGES: &[Language] = &[
@@ -120,7 +124,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 DateRead,
                 "date read, last date read, read date, date finished, finished, end date, \
-                 date completed, completed, finished reading, finish date, read end, reading end, \
+                 date completed, completed, completed at, finished reading, finish date, read end, reading end, \
                  finished date, end, date i finished it, year read, month finished, finished on, completed on, completion date, \
                  reading finished at, finished reading at, reading completed, finished reading date, \
                  read on, reading date, date of reading, ended, date ended, last read, \

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use crate::ReadingStatus;
 use crate::csv::columns::Columns;
 use crate::csv::field::Field;
-use crate::csv::rating::{Rating, has_remark, letter_grade};
+use crate::csv::rating::{Rating, has_remark, letter_grade, middle_of_scale};
 use crate::csv::reading::Certainty;
 use crate::csv::status::status;
 use crate::csv::times::ONLY_STATUS;
@@ -37,6 +37,7 @@ impl Columns {
                 let is_status = text.starts_with(char::is_alphabetic) && status(text).is_some();
                 let value = match Rating::read(text).filter(|_| !is_status) {
                     None if column.is_letter => letter_grade(text),
+                    None if column.has_words => middle_of_scale(text),
                     Some(Rating::None) => {
                         if has_remark(text) {
                             remarks.push(text);

@@ -3,7 +3,9 @@
 use super::MAX_DATES;
 use crate::csv::columns::Column;
 use crate::csv::values::{count, unbracketed};
-use crate::date::{DateError, Interval, PartialDate, names_two_months, short_year};
+use crate::date::{
+    DateError, DateOrder, Interval, PartialDate, month_by_name, names_two_months, short_year,
+};
 use crate::text::words;
 
 /// A time without the milliseconds that it took: "2021-01-01|2021-02-01|3600".
@@ -16,6 +18,44 @@ pub(super) fn without_duration(part: &str) -> &str {
         }
         _ => part,
     }
+}
+
+/// The orders in which six digits may be a date.
+pub(in crate::csv) const ORDERS: [DateOrder; 3] = [
+    DateOrder::YearFirst,
+    DateOrder::DayFirst,
+    DateOrder::MonthFirst,
+];
+
+/// A date in six digits with its year in four: "201231" in the order of the year first.
+pub(in crate::csv) fn short_date(text: &str, order: DateOrder) -> Option<String> {
+    if text.len() != 6 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (first, second, third) = (&text[..2], &text[2..4], &text[4..]);
+    Some(match order {
+        DateOrder::DayFirst => format!("20{third}-{second}-{first}"),
+        DateOrder::MonthFirst => format!("20{third}-{first}-{second}"),
+        _ => format!("20{first}-{second}-{third}"),
+    })
+}
+
+/// The name of a month and the two digits behind it: "June 21", "Jun-21", "Juni '21".
+pub(in crate::csv) fn month_and_digits(text: &str) -> Option<(&str, u32)> {
+    let (month, digits) = text.split_at_checked(text.len().checked_sub(2)?)?;
+    let month = month.trim_end_matches([' ', '-', '\'', '’', '.', ',', '/']);
+    let key = words(month).concat();
+    let is_month = month.chars().count() > 2 && month.chars().all(char::is_alphabetic);
+    let is_apart = month.len() + 2 < text.len();
+    (is_month && is_apart && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| month_by_name(&key).and(digits.parse().ok()))?
+        .map(|digits| (month, digits))
+}
+
+/// Whether the digits behind a month can only be a year: "Juni '21", "May 98", and "Jun-21", as
+/// spreadsheets show a month.
+pub(in crate::csv) fn is_short_year(text: &str, digits: u32) -> bool {
+    digits > 31 || text.contains(['\'', '’']) || text.find('-') == Some(3)
 }
 
 pub(super) fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
@@ -43,6 +83,17 @@ pub(super) fn read_date(text: &str, column: &Column) -> Result<PartialDate, Date
         && text.bytes().all(|byte| byte.is_ascii_digit())
     {
         return PartialDate::read(&format!("{year}-{month}"), column.dates);
+    }
+    if column.short_dates != DateOrder::Unknown
+        && let Some(date) = short_date(text, column.short_dates)
+    {
+        return PartialDate::read(&date, column.dates);
+    }
+    if let Some((month, digits)) = month_and_digits(text)
+        && (column.has_short_years || is_short_year(text, digits))
+    {
+        let century = if digits < 40 { 20 } else { 19 };
+        return PartialDate::read(&format!("{month} {century}{digits:02}"), column.dates);
     }
     own(PartialDate::read(text, column.dates)?)
 }
