@@ -6,11 +6,9 @@ mod list;
 mod mapping;
 mod parameters;
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
 use job::{JobId, Limits, Outcome};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 pub use self::enrichment::{
     BarcodeBody, BookBody, Enrich, EnrichBody, MAX_SYNCHRONOUS, V3Enrich, V3EnrichBody, WorksBody,
@@ -125,9 +123,15 @@ pub fn retry(body: &[u8], limits: &Limits) -> Result<Retrying, ApiError> {
         RetriedBody::NotFound => Outcome::NotFound,
         RetriedBody::FailedPhotos => Outcome::FailedPhotos,
     });
-    let outcomes: BTreeSet<Outcome> = outcomes.collect();
+    let named: Vec<Outcome> = outcomes.collect();
+    let all = [
+        Outcome::Error,
+        Outcome::CircuitOpen,
+        Outcome::NotFound,
+        Outcome::FailedPhotos,
+    ];
     Ok(Retrying {
-        only: outcomes.into_iter().collect(),
+        only: all.into_iter().filter(|one| named.contains(one)).collect(),
         client_ref,
     })
 }
@@ -220,14 +224,18 @@ pub(crate) fn scan_batch_document(
 ) -> Result<BatchDocument, ApiError> {
     let body: ScanBatchBody = read(document, limits.max_body_bytes)?;
     let id = required_job_id(body.job_id.as_deref())?;
-    let mut images = body
+    let images = body
         .images
         .ok_or_else(|| ApiError::missing("images", "send 1 to 5 photos in base64"))?;
     check_count("images", images.len(), limits.max_photos)?;
-    images.sort_by_key(|image| image.index);
+    let mut in_order: Vec<_> = Vec::with_capacity(images.len());
+    for image in images {
+        let place = in_order.partition_point(|(index, _)| *index <= image.index);
+        in_order.insert(place, (image.index, image.data));
+    }
     Ok(BatchDocument {
         id,
-        images: images.into_iter().map(|image| image.data).collect(),
+        images: in_order.into_iter().map(|(_, data)| data).collect(),
         keep_failed: body.keep_failed_photos,
         client_ref: body.client_ref,
     })
