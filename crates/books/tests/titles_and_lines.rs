@@ -1,6 +1,6 @@
 //! Titles with more in their cells than the title, and lists of lines without columns, in
-//! `titles_and_lines.txt` and
-//! `lines_of_lists.txt`: what each shows, the file, and what its reader expects.
+//! `titles_and_lines.txt`,
+//! `lines_of_lists.txt` and `notes_and_people.txt`: what each shows, the file, and what its reader expects.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -18,6 +18,11 @@ fn every_list_comes_to_what_its_reader_expects() {
 #[test]
 fn lines_of_lists_are_split_where_their_authors_begin() {
     check_all(include_str!("lines_of_lists.txt"), 10);
+}
+
+#[test]
+fn notes_and_people_come_to_what_their_readers_expect() {
+    check_all(include_str!("notes_and_people.txt"), 80);
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn are_pairs(text: &str) -> bool {
         let group: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
         match group.as_slice() {
             [] => {}
-            [title, author] => {
+            [title, author] if likeness(author) > 0 => {
                 pairs += 1;
                 titles += likeness(title);
                 authors += likeness(author);
