@@ -1,6 +1,6 @@
 //! Copies the page's files, with the TypeScript client's modules among them, to where they are
-//! compiled in from; scripts and styles without their comments and indentation, of which half of the
-//! client consists.
+//! compiled in from; scripts and styles without their comments and indentation, of which half of
+//! the client consists.
 
 #![allow(clippy::unwrap_used)] // A build that fails says where.
 

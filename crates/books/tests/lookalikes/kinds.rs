@@ -1,5 +1,5 @@
-//! Further books of each kind that was taken for another, or not found: invented, so that no rule is
-//! of one title.
+//! Further books of each kind that was taken for another, or not found: invented, so that no rule
+//! is of one title.
 
 use super::{Case, Doubtful, Here, Never, case, wrong_of};
 
