@@ -1,6 +1,6 @@
 //! Titles with more in their cells than the title, and lists of lines without columns, in
-//! `titles_and_lines.txt`,
-//! `lines_of_lists.txt` and `notes_and_people.txt`: what each shows, the file, and what its reader expects.
+//! `titles_and_lines.txt`, `lines_of_lists.txt` and `notes_and_people.txt`: what each shows, the
+//! file, and what its reader expects.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 

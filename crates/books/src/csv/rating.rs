@@ -238,8 +238,8 @@ fn word(text: &str) -> Option<Rating> {
     Rating::share(value, 5.0)
 }
 
-/// Whether a rating is a word of the scale from "poor" by "good" to "excellent", of whose neighbours
-/// no other scale has both.
+/// Whether a rating is a word of the scale from "poor" by "good" to "excellent" that no other scale
+/// has.
 pub(super) fn is_of_scale(text: &str) -> bool {
     const OF_SCALE: [&str; 8] = [
         "verygood", "fair", "tresbien", "tresbon", "muybueno", "muybuena", "muybien", "muitobom",
