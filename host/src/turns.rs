@@ -2,8 +2,12 @@
 //! come first. Work that takes no longer than a time slice needs none, so short requests wait for
 //! nobody.
 //!
-//! Start-time fair queueing: a client's time goes on by what it computes, the common time by what
-//! all compute, and whoever waits is placed at the later of the two.
+//! Half of the time is for clients, half for the application's own work, that is for jobs which
+//! have been accepted, as long as both want it: a job must renew its lease and come to its end,
+//! however many clients ask for something meanwhile.
+//!
+//! Within each half, start-time fair queueing: a client's time goes on by what it computes, the
+//! common time by what all compute, and whoever waits is placed at the later of the two.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +18,9 @@ use tokio::sync::oneshot;
 /// Most time, in microseconds, by which a client may have computed more than others: what it has
 /// had for itself while others wanted nothing does not count for long.
 const AHEAD: u64 = 1_000_000;
+
+/// Most time, in microseconds, by which jobs or clients may have computed more than the other half.
+const LEAD: i64 = 20_000;
 
 /// Number of clients that are remembered before those that are not ahead are forgotten.
 const REMEMBERED: usize = 1_000;
@@ -31,11 +38,64 @@ pub(crate) struct Turns(Arc<Mutex<State>>);
 
 struct State {
     free: usize,
+    next: u64,
+    clients: Half,
+    jobs: Half,
+    /// Microseconds by which jobs have computed longer than clients.
+    lead: i64,
+}
+
+/// Those who share one half of the time.
+#[derive(Default)]
+struct Half {
     now: u64,
     times: HashMap<Computing, u64>,
-    next: u64,
-    /// Waiting clients, by their time, then by their arrival.
+    /// Those who wait, by their time, then by their arrival.
     waiting: BTreeMap<(u64, u64), oneshot::Sender<Turn>>,
+}
+
+impl Half {
+    fn charge(&mut self, who: Computing, micros: u64) {
+        // Time goes on even while those who wait are always new, or others would wait for ever.
+        self.now += micros / (self.waiting.len() as u64 + 1);
+        let now = self.now;
+        let time = self.times.entry(who).or_default();
+        *time = ((*time).max(now) + micros).min(now + AHEAD);
+        if self.times.len() > REMEMBERED {
+            self.times.retain(|_, time| *time > now);
+        }
+    }
+
+    fn wait(&mut self, who: Computing, arrival: u64) -> oneshot::Receiver<Turn> {
+        let time = self.times.get(&who).copied().unwrap_or_default();
+        let (give, turn) = oneshot::channel();
+        self.waiting.insert((time.max(self.now), arrival), give);
+        turn
+    }
+
+    fn pop_first(&mut self) -> Option<oneshot::Sender<Turn>> {
+        let ((time, _), next) = self.waiting.pop_first()?;
+        self.now = self.now.max(time);
+        Some(next)
+    }
+}
+
+impl State {
+    fn half(&mut self, who: Computing) -> &mut Half {
+        match who {
+            Computing::Client(_) => &mut self.clients,
+            Computing::Application(_) => &mut self.jobs,
+        }
+    }
+
+    /// Whoever is to have the next turn.
+    fn pop_first(&mut self) -> Option<oneshot::Sender<Turn>> {
+        let (first, second) = match self.lead <= 0 {
+            true => (&mut self.jobs, &mut self.clients),
+            false => (&mut self.clients, &mut self.jobs),
+        };
+        first.pop_first().or_else(|| second.pop_first())
+    }
 }
 
 /// The right to compute, until it is dropped; `None`: it has been passed on.
@@ -46,10 +106,10 @@ impl Turns {
     pub(crate) fn new(processors: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: processors,
-            now: 0,
-            times: HashMap::new(),
             next: 0,
-            waiting: BTreeMap::new(),
+            clients: Half::default(),
+            jobs: Half::default(),
+            lead: 0,
         })))
     }
 
@@ -60,14 +120,13 @@ impl Turns {
     /// Records that a client, or the application, has computed for so many microseconds.
     pub(crate) fn charge(&self, who: Computing, micros: u64) {
         let mut state = self.lock();
-        // Time goes on even while those who wait are always new, or others would wait for ever.
-        state.now += micros / (state.waiting.len() as u64 + 1);
-        let now = state.now;
-        let time = state.times.entry(who).or_default();
-        *time = ((*time).max(now) + micros).min(now + AHEAD);
-        if state.times.len() > REMEMBERED {
-            state.times.retain(|_, time| *time > now);
-        }
+        let more = i64::try_from(micros).unwrap_or(i64::MAX);
+        let lead = match who {
+            Computing::Client(_) => state.lead.saturating_sub(more),
+            Computing::Application(_) => state.lead.saturating_add(more),
+        };
+        state.lead = lead.clamp(-LEAD, LEAD);
+        state.half(who).charge(who, micros);
     }
 
     /// Waits for a turn.
@@ -79,12 +138,9 @@ impl Turns {
                     state.free -= 1;
                     return Turn(Some(self.clone()));
                 }
-                let time = state.times.get(&who).copied().unwrap_or_default();
-                let place = (time.max(state.now), state.next);
+                let arrival = state.next;
                 state.next += 1;
-                let (give, turn) = oneshot::channel();
-                state.waiting.insert(place, give);
-                turn
+                state.half(who).wait(who, arrival)
             };
             if let Ok(turn) = turn.await {
                 return turn;
@@ -100,8 +156,7 @@ impl Drop for Turn {
         };
         let mut state = turns.lock();
         let mut turn = Self(Some(turns.clone()));
-        while let Some(((time, _), next)) = state.waiting.pop_first() {
-            state.now = state.now.max(time);
+        while let Some(next) = state.pop_first() {
             match next.send(turn) {
                 Ok(()) => return,
                 // It does not wait any more.
@@ -150,9 +205,63 @@ mod tests {
         tokio::task::yield_now().await;
         drop(held);
         let first = [heard.recv().await, heard.recv().await];
-        assert_eq!(first, [Some(client(2)), Some(Computing::Application(3))]);
+        assert_eq!(first, [Some(Computing::Application(3)), Some(client(2))]);
         for _ in 0..5 {
             assert_eq!(heard.recv().await, Some(client(1)));
+        }
+    }
+
+    /// Takes so many turns one after the other, of a millisecond each.
+    fn compute(
+        turns: &Turns,
+        who: Computing,
+        times: usize,
+        said: &mpsc::UnboundedSender<Computing>,
+    ) {
+        let (turns, said) = (turns.clone(), said.clone());
+        tokio::spawn(async move {
+            for _ in 0..times {
+                let turn = turns.take(who).await;
+                turns.charge(who, 1_000);
+                // Nobody may listen any more.
+                let _ = said.send(who);
+                drop(turn);
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn jobs_and_clients_have_half_of_the_time_however_many_there_are() {
+        let one = Computing::Application(0);
+        for (jobs, clients) in [(1, 200), (200, 1), (30, 30)] {
+            let turns = Turns::new(1);
+            let held = turns.take(client(255)).await;
+            let (said, mut heard) = mpsc::unbounded_channel();
+            for n in 0..clients {
+                compute(&turns, client(n), 100, &said);
+            }
+            for n in 0..jobs {
+                compute(&turns, Computing::Application(n), 100, &said);
+            }
+            tokio::task::yield_now().await;
+            drop(held);
+            let mut of_jobs = 0;
+            for _ in 0..100 {
+                let who = heard.recv().await.unwrap();
+                of_jobs += usize::from(matches!(who, Computing::Application(_)));
+            }
+            assert!(
+                (45..=55).contains(&of_jobs),
+                "{of_jobs} of 100, {jobs} jobs"
+            );
+        }
+        // What one half does not want the other has.
+        let turns = Turns::new(1);
+        let (said, mut heard) = mpsc::unbounded_channel();
+        compute(&turns, one, 100, &said);
+        compute(&turns, Computing::Application(1), 100, &said);
+        for _ in 0..200 {
+            assert!(heard.recv().await.is_some());
         }
     }
 
@@ -190,11 +299,11 @@ mod tests {
             turns.charge(client(2), 1);
         }
         let state = turns.lock();
-        assert!(state.times[&client(1)] <= state.now + AHEAD);
+        assert!(state.clients.times[&client(1)] <= state.clients.now + AHEAD);
         drop(state);
         for n in 0..REMEMBERED as u64 + 10 {
             turns.charge(Computing::Application(n), 1);
         }
-        assert!(turns.lock().times.len() <= REMEMBERED + 1);
+        assert!(turns.lock().jobs.times.len() <= REMEMBERED + 1);
     }
 }
