@@ -250,7 +250,10 @@ impl Root {
     }
 
     /// Progress in [0, 1], in hundredths; 1 only when complete. Of a scan the upload is a tenth,
-    /// the photos' analysis goes to a half, the look-ups to 0.95.
+    /// the photos' analysis goes to a half, the look-ups to 0.95; a retry of its books alone has no
+    /// analysis. The tenth counts from the beginning: the root of a scan that is being received may
+    /// overwrite that of one which has been accepted under the same name, until that is written
+    /// again.
     #[must_use]
     pub fn progress(&self) -> f64 {
         let share = |done: u32, all: u32| match all {
@@ -260,8 +263,7 @@ impl Root {
         let looked_up = share(self.processed(), self.total);
         let progress = match self.pipeline {
             _ if self.stage == Stage::Complete => return 1.0,
-            _ if self.only_looks_up() => looked_up,
-            Pipeline::AiScan if self.stage == Stage::Receiving => 0.0,
+            Pipeline::AiScan if self.only_looks_up() => 0.9_f64.mul_add(looked_up, 0.1),
             Pipeline::AiScan if self.total > 0 => 0.45_f64.mul_add(looked_up, 0.5),
             Pipeline::AiScan => {
                 let is_looked_at = |at: usize| match &self.retry {
