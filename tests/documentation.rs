@@ -527,10 +527,12 @@ fn the_numbers_of_the_protocol_are_those_of_the_edge() {
 
 #[test]
 fn the_flags_of_the_pages_are_flags_of_the_host() {
-    let help = Command::new(program("host"))
-        .args(["up", "--help"])
-        .output();
-    let help = String::from_utf8(help.unwrap().stdout).unwrap();
+    let help_of = |command: &str| {
+        let mut host = Command::new(program("host"));
+        let help = host.args([command, "--help"]).output();
+        String::from_utf8(help.unwrap().stdout).unwrap()
+    };
+    let help = ["up", "metrics"].map(help_of).concat();
     let words = |text: &str| -> BTreeSet<String> {
         text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
             .filter(|word| word.len() > 3 && word.starts_with("--"))
