@@ -7,7 +7,7 @@ use super::order::{
 use super::parts::Parts;
 use super::role::is_role;
 use super::separator::people;
-use super::word::{is_one_word, is_patronymic, recased};
+use super::word::{is_one_word, is_patronymic, turned};
 use super::{MAX_NAME, distinct};
 use crate::text::{clean, words};
 
@@ -95,8 +95,8 @@ fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
         }
         None => clean(&name, MAX_NAME),
     };
-    let turned = |at: usize| {
-        let name = format!("{} {}", recased(&parts[at + 1]), recased(&parts[at]));
+    let both = |at: usize| {
+        let name = turned(&parts[at], &parts[at + 1]);
         let suffix = suffixes[at].as_ref().or(suffixes[at + 1].as_ref());
         with(name, &suffix.cloned())
     };
@@ -112,9 +112,9 @@ fn names_of(chunk: &str, order: NameOrder) -> Vec<String> {
                 .map(|(family, initials)| clean(&format!("{initials} {family}"), MAX_NAME))
                 .collect()
         }
-        [family, given] if is_last_first(family, given, order) => vec![turned(0)],
+        [family, given] if is_last_first(family, given, order) => vec![both(0)],
         [_, _, _, _, ..] if order != NameOrder::FirstLast && are_pairs(&parts, order) => {
-            (0..parts.len()).step_by(2).map(turned).collect()
+            (0..parts.len()).step_by(2).map(both).collect()
         }
         _ => listed(),
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::cell::names_in;
 use super::order::{NameOrder, two_sides};
-use super::word::{begins_with_given_name, recased};
+use super::word::{begins_with_given_name, turned};
 use crate::text::words;
 
 /// The people of a column of names whose cells leave no doubt.
@@ -46,10 +46,7 @@ impl KnownNames {
         match two_sides(cell) {
             Some((family, given)) => match self.are_two(&family, &given) {
                 Some(is_sure) => (vec![family, given], !is_sure),
-                None => (
-                    vec![format!("{} {}", recased(&given), recased(&family))],
-                    false,
-                ),
+                None => (vec![turned(&family, &given)], false),
             },
             None => (names_in(cell, NameOrder::LastFirst), false),
         }

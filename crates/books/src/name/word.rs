@@ -71,7 +71,7 @@ pub(super) fn is_patronymic(word: &str) -> bool {
 /// A word in capitals only that is no initials: "CAMUS", "LE", "O'BRIEN".
 pub(super) fn is_in_capitals(word: &str) -> bool {
     let letters = || word.chars().filter(|c| c.is_alphabetic());
-    letters().count() > 1 && letters().all(char::is_uppercase) && !word.contains('.')
+    letters().count() > 1 && letters().all(|c| c.is_uppercase() || c == 'ß') && !word.contains('.')
 }
 
 /// Whether a word in capitals can be said, and is not three given names: "ECO", not "JRR".
@@ -82,11 +82,28 @@ pub(super) fn is_no_initials(word: &str) -> bool {
     count > 3 || count == 3 && letters.contains(is_vowel)
 }
 
+/// Given names in front of a family name, as a reader writes them if they are in capitals: "LE
+/// GUIN, URSULA". Companies stay as they are: "NASA, ESA".
+pub(super) fn turned(family: &str, given: &str) -> String {
+    let are_initials = given
+        .split_whitespace()
+        .all(|word| is_initial(word) || is_dotted(word));
+    // "TOLKIEN, JRR", "JAMES, EL"
+    let is_short = is_one_word(given) && family.len() > 4 && !is_no_initials(given);
+    match begins_with_given_name(given) {
+        true => format!("{} {}", recased(given), recased(family)),
+        false if are_initials || is_short => format!("{given} {}", recased(family)),
+        false => format!("{given} {family}"),
+    }
+}
+
 /// A part of a name as a reader writes it, if it is in capitals only: "AUSTEN", "LE GUIN",
 /// "ANTOINE DE".
-pub(super) fn recased(part: &str) -> String {
+fn recased(part: &str) -> String {
     let words = || part.split_whitespace();
-    let is_capital = |word: &str| is_in_capitals(word) || is_initial(word) || is_dotted(word);
+    let is_saint = |word: &str| word == "ST.";
+    let is_capital =
+        |word: &str| is_in_capitals(word) || is_initial(word) || is_dotted(word) || is_saint(word);
     if !words().all(is_capital) {
         return part.to_owned();
     }
@@ -94,6 +111,7 @@ pub(super) fn recased(part: &str) -> String {
         .enumerate()
         .map(|(at, word)| match word.to_lowercase() {
             particle if at > 0 && is_particle(&particle) => particle,
+            _ if is_saint(word) || word == "MC" => lowered(word),
             _ => without_capitals(word),
         });
     recased.collect::<Vec<_>>().join(" ")
@@ -102,27 +120,33 @@ pub(super) fn recased(part: &str) -> String {
 /// "CAMUS" as "Camus", "O'BRIEN-SMITH" as "O'Brien-Smith", "MCCULLOUGH" as "McCullough".
 pub(super) fn without_capitals(word: &str) -> String {
     let is_number = word.bytes().all(|byte| matches!(byte, b'I' | b'V' | b'X'));
+    let small = word.to_lowercase();
     if is_number
         || !is_in_capitals(word)
-        || !is_no_initials(word)
-            && !is_particle(&word.to_lowercase())
-            && !begins_with_given_name(word)
+        || !is_no_initials(word) && !is_particle(&small) && !begins_with_given_name(word)
     {
         return word.to_owned();
     }
-    if word.len() > 2 && is_particle(&word.to_lowercase()) {
-        return word.to_lowercase();
+    // Articles begin with a capital: "Le Guin", "Du Maurier", not "von Goethe".
+    if is_particle(&small) && !matches!(&*small, "le" | "la" | "du" | "el") {
+        return small;
     }
-    let mut before = ' ';
+    match word.strip_prefix("MC") {
+        Some(rest) if rest.len() > 2 => format!("Mc{}", lowered(rest)),
+        _ => lowered(word),
+    }
+}
+
+/// A word whose letters are small ones but for the first of each run: "O'BRIEN" as "O'Brien".
+fn lowered(word: &str) -> String {
     let mut name = String::with_capacity(word.len());
-    let is_mac = word.starts_with("MC") && word.len() > 4;
-    for (at, c) in word.char_indices() {
-        if before.is_alphabetic() && !(is_mac && at == 2) {
-            name.extend(c.to_lowercase());
-        } else {
-            name.push(c);
-        }
-        before = c;
+    let runs = word.split_inclusive(|c: char| !c.is_alphabetic());
+    for run in runs {
+        let mut letters = run.chars();
+        name.extend(letters.next());
+        // As a whole, for a sigma is another one at the end; "İ" becomes "i" and a dot.
+        let small = run.to_lowercase().replace("i\u{307}", "i");
+        name.extend(small.chars().skip(1));
     }
     name
 }
@@ -130,6 +154,26 @@ pub(super) fn without_capitals(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn capitals_become_small_letters() {
+        for (word, expected) in [
+            ("CAMUS", "Camus"),
+            ("O'BRIEN-SMITH", "O'Brien-Smith"),
+            ("MCCULLOUGH", "McCullough"),
+            ("ΚΑΖΑΝΤΖΆΚΗΣ", "Καζαντζάκης"),
+            ("ΝΊΚΟΣ", "Νίκος"),
+            ("EMİNE", "Emine"),
+            ("GROß", "Groß"),
+            ("VON", "von"),
+            ("DE", "de"),
+            ("LE", "Le"),
+            ("NHK", "NHK"),
+            ("VIII", "VIII"),
+        ] {
+            assert_eq!(without_capitals(word), expected, "{word}");
+        }
+    }
 
     #[test]
     fn no_given_name_is_listed_twice() {
