@@ -145,11 +145,12 @@ pub(super) fn without_helpers(cell: &str) -> Option<(String, Vec<String>)> {
         if is_helper(bare) {
             helpers.push(bare.to_owned());
         } else if let Some((at, _)) =
-            (bare.match_indices(". ")).find(|(at, _)| is_helper(&bare[at + 2..]))
+            (bare.match_indices(". ")).find(|(at, _)| says_by(&bare[at + 2..]) == Some(true))
         {
-            // "Ann Ott. Translated by Bo Lind"
+            // "Ann Ott. Translated by Bo Lind, Cy Poe"
             helpers.push(bare[at + 2..].to_owned());
             kept.push_str(&bare[..at]);
+            kept.push_str(&part[part.trim_end_matches([',', ';', '/']).len()..]);
         } else {
             kept.push_str(part);
         }
@@ -160,19 +161,22 @@ pub(super) fn without_helpers(cell: &str) -> Option<(String, Vec<String>)> {
 
 /// Whether a text is a person and what they did: "trans. Ann Ott", "illustrated by Ann Ott".
 fn is_helper(text: &str) -> bool {
+    says_by(text).is_some()
+}
+
+/// Whether such a text has a word like "by"; `None` if it is none.
+fn says_by(text: &str) -> Option<bool> {
     /// Number of words by which a helper is told.
     const WORDS: usize = 6;
     let mut parts = text.split_whitespace().take(WORDS + 1);
-    let Some(first) = parts.next() else {
-        return false;
-    };
+    let first = parts.next()?;
     // "Aus dem Englischen von Ann Ott"
     let is_from = || {
         let begin = text.get(..8).unwrap_or_default().to_lowercase();
         matches!(begin.as_str(), "aus dem " | "aus der " | "from the")
     };
     if !is_help(first) && !is_from() {
-        return false;
+        return None;
     }
     let is_by = |word: &str| {
         matches!(
@@ -186,8 +190,8 @@ fn is_helper(text: &str) -> bool {
         .position(|word| is_by(word))
         .filter(|at| *at < 4)
     {
-        Some(by) => by + 1 < rest.len(),
-        None => first.ends_with(['.', ':']) && !rest.is_empty(),
+        Some(by) => (by + 1 < rest.len()).then_some(true),
+        None => (first.ends_with(['.', ':']) && !rest.is_empty()).then_some(false),
     }
 }
 
