@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::whole::year;
 use super::{Bare, without_year};
-use crate::name::likeness;
+use crate::name::{begins_with_given_name, likeness};
 use crate::series::trailing_brackets;
 use crate::text::words;
 
@@ -134,7 +134,15 @@ fn place_of_by(line: &str) -> Option<(usize, usize)> {
     let places =
         |sign: &'static str| (line.match_indices(sign)).map(move |(at, _)| (at, at + sign.len()));
     let (english, others) = SIGNS[BY].signs.split_at(ENGLISH);
-    if let Some(last) = english.iter().flat_map(|sign| places(sign)).max() {
+    // "CALL ME BY YOUR NAME"
+    let is_title = |(start, end): &(usize, usize)| {
+        let behind = &line[*end..];
+        line[*start..].starts_with(" BY ")
+            && !begins_with_given_name(behind)
+            && likeness(behind) < 3
+    };
+    let places_of_by = english.iter().flat_map(|sign| places(sign));
+    if let Some(last) = places_of_by.filter(|place| !is_title(place)).max() {
         return Some(last);
     }
     let others = || others.iter().flat_map(|sign| places(sign));
