@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::decode::{empty, parse_failed};
-use super::people::with_role;
+use super::people::{with_role, writes};
 use super::records::{MAX_FIELDS, push_field, push_record};
 use super::{CsvError, headers};
 
@@ -32,13 +32,12 @@ const NAMES: [&str; 7] = [
     "displayname",
 ];
 /// Names of lists of all who made a book, whatever they did for it.
-const CREDITS: [&str; 6] = [
+const CREDITS: [&str; 5] = [
     "contributors",
     "contributor",
     "contributions",
     "creators",
     "credits",
-    "people",
 ];
 /// Names of objects that hold a book's own members.
 const WRAPPERS: [&str; 16] = [
@@ -296,6 +295,8 @@ struct Table {
     names: Vec<String>,
     places: HashMap<String, usize>,
     rows: String,
+    /// Lists of all who made the book, which are read when all its other members are.
+    credits: Vec<(String, Vec<Value>)>,
 }
 
 impl Table {
@@ -305,6 +306,9 @@ impl Table {
             Value::Object(members) => self.flatten("", members, 0, &mut cells),
             Value::String(title) => self.cell("title", title, &mut cells),
             other => self.cell("value", spelled(&other), &mut cells),
+        }
+        for (name, people) in std::mem::take(&mut self.credits) {
+            self.credit(&name, people, &mut cells);
         }
         if self.names.len() > MAX_FIELDS - 1 {
             let most = MAX_FIELDS - 1;
@@ -384,32 +388,42 @@ impl Table {
         }
     }
 
-    /// A list: its values behind each other, or as JSON where that would mix them up.
+    /// A list: of all who made the book, or another one.
     fn list(&mut self, name: &str, values: Vec<Value>, cells: &mut Vec<(usize, String)>) {
-        // People keep their roles beside their names.
-        let is_person = headers::known_meaning(name).is_some_and(|meaning| {
-            use super::field::Field;
-            matches!(meaning.field, Field::Author | Field::MoreAuthors)
-        });
         let own = crate::text::words(name.rsplit('.').next().unwrap_or(name)).concat();
-        let is_credited = CREDITS.contains(&own.as_str()) && !self.names_authors(cells);
+        match CREDITS.contains(&own.as_str()) {
+            true => self.credits.push((name.to_owned(), values)),
+            false => self.other_list(name, values, cells),
+        }
+    }
+
+    /// A list of all who made a book: they are its authors where no other member names these.
+    fn credit(&mut self, name: &str, people: Vec<Value>, cells: &mut Vec<(usize, String)>) {
         let has_role =
             |value: &Value| name_and_role(value).is_some_and(|(_, role)| !role.is_empty());
+        let is_person = is_person(name);
         // Creators are authors, unless they have roles.
-        if is_credited && (!is_person || values.iter().any(has_role)) {
-            let (authors, others) = credited(&values);
-            let column = if is_person { name } else { "authors" };
-            self.texts(column, &authors, cells);
-            self.texts(&format!("{name} others"), &others, cells);
-            return;
+        if self.names_authors(cells) || is_person && !people.iter().any(has_role) {
+            return self.other_list(name, people, cells);
         }
+        let (authors, others) = credited(&people);
+        let column = if is_person { name } else { "authors" };
+        self.texts(column, &authors, cells);
+        self.texts(&format!("{name} others"), &others, cells);
+    }
+
+    /// A list: its values behind each other, or as JSON where that would mix them up.
+    fn other_list(&mut self, name: &str, values: Vec<Value>, cells: &mut Vec<(usize, String)>) {
         let is_plain = |value: &Value| !value.is_object() && !value.is_array();
         if values.iter().all(is_plain) {
             return self.texts(name, &values, cells);
         }
-        if is_person {
-            let people: Vec<Value> = values.iter().map(person).map(Value::String).collect();
-            return self.texts(name, &people, cells);
+        // People keep their roles beside their names.
+        if is_person(name) {
+            let (nameless, people): (Vec<Value>, _) = values.into_iter().partition(is_nameless);
+            let people: Vec<Value> = people.iter().map(person).map(Value::String).collect();
+            self.texts(name, &people, cells);
+            return self.texts(&format!("{name} others"), &nameless, cells);
         }
         for value in values {
             match value {
@@ -446,6 +460,17 @@ impl Table {
         text.push_str(&self.rows);
         text
     }
+}
+
+/// Whether a member of this name holds authors.
+fn is_person(name: &str) -> bool {
+    use super::field::Field;
+    headers::known_meaning(name)
+        .is_some_and(|meaning| matches!(meaning.field, Field::Author | Field::MoreAuthors))
+}
+
+fn is_nameless(person: &Value) -> bool {
+    person.is_object() && name_and_role(person).is_none()
 }
 
 /// A person's name, with what else than to write the person did.
@@ -508,20 +533,18 @@ fn name_and_role(value: &Value) -> Option<(String, String)> {
 /// The authors among all who made a book, those who helped behind them, and the others. Where
 /// nobody's part is told, the first is the author.
 fn credited(people: &[Value]) -> (Vec<Value>, Vec<Value>) {
+    let (mut others, people): (Vec<Value>, Vec<Value>) =
+        people.iter().cloned().partition(is_nameless);
     let told: Vec<_> = people.iter().map(name_and_role).collect();
     let is_role = |person: &Option<(String, String)>| {
         person.as_ref().is_some_and(|(_, role)| !role.is_empty())
     };
     let writes = |person: &Option<(String, String)>| {
-        person.as_ref().is_none_or(|(_, role)| {
-            let role = role.to_lowercase();
-            role.is_empty() || role.contains("author") || role.contains("writ")
-        })
+        (person.as_ref()).is_none_or(|(_, role)| role.is_empty() || writes(role))
     };
     let has_roles = told.iter().any(is_role);
     let has_writers = told.iter().any(writes);
     let mut authors = Vec::new();
-    let mut others = Vec::new();
     for (at, (value, person)) in people.iter().zip(&told).enumerate() {
         let spelled = self::person(value);
         let is_author = match has_roles {

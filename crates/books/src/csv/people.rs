@@ -61,10 +61,21 @@ pub(super) fn listed(text: &str) -> Option<String> {
 /// A person's name with what else than to write the person did, as [`without_helpers`] reads it.
 pub(super) fn with_role(name: &str, role: &str) -> String {
     match words(role).first() {
-        _ if role.to_lowercase().contains("author") => name.to_owned(),
+        _ if writes(role) => name.to_owned(),
         Some(first) if is_help(first) => format!("{first}: {}", first_last(name)),
         _ => format!("{name} ({role})"),
     }
+}
+
+/// Whether a role is that of an author: "Co-Author", "Writer", not "Author of introduction".
+pub(super) fn writes(role: &str) -> bool {
+    const AUTHORS: &str = "author authors coauthor writer writers written autor autora autorin auteur autrice \
+        autore verfasser verfasserin";
+    let words = words(role);
+    let is_author = |word: &String| AUTHORS.split_whitespace().any(|known| known == word);
+    let is_of = |word: &String| matches!(word.as_str(), "of" | "de" | "du" | "do" | "der" | "des");
+    let at = words.iter().position(is_author);
+    at.is_some_and(|at| !words.get(at + 1).is_some_and(is_of))
 }
 
 fn is_help(word: &str) -> bool {
