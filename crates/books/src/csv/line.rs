@@ -8,11 +8,10 @@ pub(super) use marks::{is_footnote, number_before, of_box, without_mark, without
 pub(super) use sides::{Habits, Lines, sentence};
 
 use super::row::number_in;
-use super::status::status_of_tag;
 use crate::name::begins_with_given_name;
 use crate::series::trailing_brackets;
 use crate::{Isbn, IsbnError, ReadingStatus};
-use marks::{without_bullet, without_rating, without_status};
+use marks::{without_bullet, without_circle, without_rating, without_status};
 use sides::{three_parts, title_and_author};
 use whole::{citation, quoted, year};
 
@@ -39,14 +38,17 @@ struct Bare<'l> {
 }
 
 impl<'l> Bare<'l> {
-    fn of(line: &'l str) -> Self {
+    fn of(line: &'l str, habits: Habits) -> Self {
         let (line, is_read) = without_bullet(line);
+        let line = without_circle(line)
+            .filter(|_| habits.has_circles)
+            .unwrap_or(line);
         // In either order.
-        let (line, last) = without_status(line);
+        let (line, last) = without_status(line, habits.has_statuses);
         let (line, rating) = without_rating(line);
         let (line, status) = match last {
             Some(_) => (line, last),
-            None => without_status(line),
+            None => without_status(line, habits.has_statuses),
         };
         Self {
             text: line,
@@ -62,7 +64,7 @@ impl Line {
             text: whole,
             rating,
             status,
-        } = Bare::of(line);
+        } = Bare::of(line, habits);
         let found = number_in(whole);
         let rest = found.as_ref().map_or(whole, |(_, rest)| rest.as_str());
         let mut read = Self {
@@ -85,16 +87,16 @@ impl Line {
             return read;
         }
         let (text, year) = without_year(rest);
-        let parts = three_parts(text);
+        let parts = three_parts(text).map(|parts| (parts, super::status::status(parts.2)));
         let (title, author) = match parts {
-            Some((title, author, third)) => {
-                match status_of_tag(third) {
+            Some(((title, author, third), told)) if told.is_some() || habits.has_three_parts => {
+                match told {
                     Some(status) => read.status = Some(status),
                     None => third.clone_into(&mut read.publisher),
                 }
                 (title, author)
             }
-            None => quoted(text)
+            _ => quoted(text)
                 .or_else(|| title_and_author(text, habits))
                 .unwrap_or((text, "")),
         };

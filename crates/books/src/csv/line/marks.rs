@@ -34,7 +34,7 @@ pub(in crate::csv) fn of_box(is_read: bool) -> ReadingStatus {
 }
 
 /// A line without the status behind its book: "Emma (finished)", "Dune [DNF]", "Persuasion ✓".
-pub(super) fn without_status(line: &str) -> (&str, Option<ReadingStatus>) {
+pub(super) fn without_status(line: &str, has_statuses: bool) -> (&str, Option<ReadingStatus>) {
     let marked = line.trim_end_matches('\u{fe0f}');
     for (mark, is_read) in BOXES {
         if let Some(rest) = marked.strip_suffix(mark)
@@ -43,14 +43,26 @@ pub(super) fn without_status(line: &str) -> (&str, Option<ReadingStatus>) {
             return (rest.trim_end(), Some(of_box(is_read)));
         }
     }
-    let told = trailing_brackets(line).and_then(|(before, inside)| {
-        // "Emma (Unfinished)" may be a title.
-        let is_phrase =
-            inside.starts_with(char::is_lowercase) || matches!(inside, "Read" | "Finished");
-        let told = status_of_tag(inside).or_else(|| status(inside).filter(|_| is_phrase));
-        Some((before, told.filter(|_| !inside.contains(char::is_numeric))?))
-    });
-    told.map_or((line, None), |(before, told)| (before, Some(told)))
+    match in_brackets(line) {
+        Some((before, told, is_sure)) if is_sure || has_statuses => (before, Some(told)),
+        _ => (line, None),
+    }
+}
+
+/// Whether a status stands in brackets behind a line.
+pub(super) fn has_status(line: &str) -> bool {
+    in_brackets(line).is_some()
+}
+
+/// The status in brackets behind a line, the line before it, and whether it is no part of a title
+/// even if no other line has one.
+fn in_brackets(line: &str) -> Option<(&str, ReadingStatus, bool)> {
+    let (before, inside) = trailing_brackets(line)?;
+    // "Emma (Unfinished)" may be a title.
+    let is_phrase = inside.starts_with(char::is_lowercase) || matches!(inside, "Read" | "Finished");
+    let told = status_of_tag(inside).or_else(|| status(inside).filter(|_| is_phrase))?;
+    let is_sure = ["read", "finished", "dnf", "tbr"].contains(&&*inside.to_lowercase());
+    (!inside.contains(char::is_numeric)).then_some((before, told, is_sure))
 }
 
 /// A line without the stars behind it: "Dune (4/5)", "Dune ★★★★".
@@ -164,13 +176,6 @@ pub(super) fn without_bullet<'l>(line: &'l str) -> (&'l str, Option<bool>) {
             return (rest.trim_start_matches('\u{fe0f}').trim(), Some(is_read));
         }
     }
-    // "1️⃣ Emma", "① Emma"
-    let behind_key = line.trim_start_matches(|c: char| {
-        c.is_ascii_digit() || matches!(c, '\u{fe0f}' | '\u{20e3}' | '🔟' | '①'..='⓿' | '❶'..='➓')
-    });
-    if !line[..line.len() - behind_key.len()].is_ascii() && !behind_key.trim().is_empty() {
-        return (behind_key.trim(), None);
-    }
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     match line
         .get(digits..)
@@ -181,4 +186,14 @@ pub(super) fn without_bullet<'l>(line: &'l str) -> (&'l str, Option<bool>) {
         Some(rest) if (1..=3).contains(&digits) && rest.starts_with(' ') => (rest.trim(), None),
         _ => (line, None),
     }
+}
+
+/// A line without a number in a circle or a square in front: "1️⃣ Emma", "① Emma", not "Ⓐ Emma".
+pub(super) fn without_circle(line: &str) -> Option<&str> {
+    let bare = line.trim_start_matches(|c: char| {
+        c.is_ascii_digit()
+            || matches!(c, '\u{fe0f}' | '\u{20e3}' | '🔟' | '①'..='⒇' | '⓪'..='⓿' | '❶'..='➓')
+    });
+    let is_counted = !line[..line.len() - bare.len()].is_ascii() && !bare.trim().is_empty();
+    is_counted.then(|| bare.trim())
 }

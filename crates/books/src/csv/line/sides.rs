@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::marks::{has_status, without_circle};
 use super::whole::year;
 use super::{Bare, without_year};
 use crate::name::{begins_with_given_name, likeness};
@@ -160,16 +161,37 @@ pub(in crate::csv) fn sentence(text: &str) -> Option<(&str, &str)> {
     Some(Sides::of(text, STOP)?.first)
 }
 
-/// Where the authors stand in the lines of a list: for each kind of sign, whether they are in front
-/// of it.
+/// What more than one line of a list has.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::csv) struct Habits([Option<bool>; SIGNS.len()]);
+pub(in crate::csv) struct Habits {
+    /// For each kind of sign, whether the authors are in front of it.
+    authors: [Option<bool>; SIGNS.len()],
+    /// Whether title, author and a third part stand beside dashes.
+    pub(super) has_three_parts: bool,
+    /// Whether statuses stand in brackets behind the books.
+    pub(super) has_statuses: bool,
+    /// Whether numbers in circles stand in front.
+    pub(super) has_circles: bool,
+}
+
+impl Habits {
+    /// The habits of a list that may have all marks beside its books.
+    const ALL: Self = Self {
+        authors: [None; SIGNS.len()],
+        has_three_parts: true,
+        has_statuses: true,
+        has_circles: true,
+    };
+}
 
 /// What the lines of a list tell of it together.
 #[derive(Default)]
 pub(in crate::csv) struct Lines {
     all: u32,
     tallies: [Tally; SIGNS.len()],
+    three_parts: u32,
+    statuses: u32,
+    circles: u32,
 }
 
 #[derive(Default)]
@@ -186,7 +208,10 @@ struct Tally {
 impl Lines {
     pub(in crate::csv) fn add(&mut self, cell: &str) {
         self.all += 1;
-        let (line, _) = without_year(Bare::of(cell).text);
+        let (line, _) = without_year(Bare::of(cell, Habits::ALL).text);
+        self.three_parts += u32::from(three_parts(line).is_some());
+        self.statuses += u32::from(has_status(cell));
+        self.circles += u32::from(without_circle(cell.trim()).is_some());
         for (kind, tally) in self.tallies.iter_mut().enumerate() {
             let Some(Sides { first, last }) = Sides::of(line, kind) else {
                 continue;
@@ -208,9 +233,14 @@ impl Lines {
     }
 
     pub(in crate::csv) fn habits(&self) -> Habits {
-        let mut habits = Habits::default();
+        let mut habits = Habits {
+            has_three_parts: self.three_parts > 1 && self.three_parts * 2 >= self.all,
+            has_statuses: self.statuses > 1,
+            has_circles: self.circles > 1,
+            ..Habits::default()
+        };
         for ((tally, sign), (kind, habit)) in
-            (self.tallies.iter().zip(&SIGNS)).zip(habits.0.iter_mut().enumerate())
+            (self.tallies.iter().zip(&SIGNS)).zip(habits.authors.iter_mut().enumerate())
         {
             let Tally {
                 lines, left, right, ..
@@ -229,8 +259,8 @@ impl Lines {
             };
         }
         // "Las aventuras de Tom Sawyer - Mark Twain"
-        if habits.0[DASH].is_some() && self.tallies[DASH].lines >= self.tallies[BY].lines {
-            habits.0[BY] = None;
+        if habits.authors[DASH].is_some() && self.tallies[DASH].lines >= self.tallies[BY].lines {
+            habits.authors[BY] = None;
         }
         habits
     }
@@ -253,7 +283,7 @@ pub(super) fn three_parts(line: &str) -> Option<(&str, &str, &str)> {
 
 /// Title and author of a line in a list with these habits.
 pub(super) fn title_and_author(line: &str, habits: Habits) -> Option<(&str, &str)> {
-    let kinds = || habits.0.into_iter().enumerate();
+    let kinds = || habits.authors.into_iter().enumerate();
     let with_habit = kinds().filter(|(_, habit)| habit.is_some());
     let others = kinds().filter(|(_, habit)| habit.is_none());
     for (kind, habit) in with_habit.chain(others) {
