@@ -56,25 +56,22 @@ pub(super) fn people_by_role(chunk: &str) -> Vec<&str> {
             }
         }
     }
-    let ends = || {
-        let commas = chunk
-            .match_indices("), ")
-            .map(|(close, _)| (close, close + 3));
-        let blanks = chunk
-            .match_indices(") ")
-            .map(|(close, _)| (close, close + 2));
-        blanks.chain(commas)
-    };
-    for (close, next) in ends() {
-        if close < begin {
+    let mut open = None;
+    for (at, bracket) in chunk.match_indices(['(', ')']) {
+        if bracket == "(" {
+            open = Some(at);
             continue;
         }
-        let open = chunk[begin..close].rfind('(').map(|open| begin + open);
-        let is_end = open.is_some_and(|open| is_role(&chunk[open..close]));
+        let is_end = open.take().is_some_and(|open| is_role(&chunk[open..at]));
+        let behind = &chunk[at + 1..];
+        let next = behind.strip_prefix(',').unwrap_or(behind);
         // "Ann Ott (Author), Bo Lind (Illustrator)"
-        if is_end && chunk[next..].starts_with(char::is_alphabetic) {
-            people.push(&chunk[begin..=close]);
-            begin = next;
+        if is_end
+            && let Some(next) = next.strip_prefix(' ')
+            && next.starts_with(char::is_alphabetic)
+        {
+            people.push(&chunk[begin..=at]);
+            begin = chunk.len() - next.len();
         }
     }
     people.push(&chunk[begin..]);
