@@ -126,7 +126,7 @@ impl Evidence {
                     Some((_, digits)) => {
                         self.short_months += 1;
                         self.sure_years += u32::from(is_short_year(cell, digits));
-                        self.likely_days += u32::from(!(10..27).contains(&digits));
+                        self.likely_days += u32::from(!(17..27).contains(&digits));
                     }
                     None => {
                         let month = PartialDate::parse(cell).filter(|date| date.month.is_some());
@@ -272,7 +272,9 @@ impl Evidence {
         const MANY: u32 = 5;
         let months = self.short_months - self.sure_years;
         let days = self.likely_days.saturating_sub(self.sure_years);
-        days == 0 && (self.sure_years + self.whole_months > 0 || months >= MANY)
+        let told = self.sure_years + self.whole_months;
+        // A single year does not tell that "Mar 20" and "June 21" are no days.
+        days == 0 && (told >= months || months >= MANY)
     }
 
     /// Whether nearly all short numbers become ISBNs by leading zeros, and more than one number or
