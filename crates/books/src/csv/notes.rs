@@ -1,16 +1,22 @@
 //! Lists as notes and mails have them: headings above the books, and below each its author, a
 //! rating or remarks in lines of their own.
 
+use std::collections::HashSet;
+
 use super::headers;
+use super::line::Line;
 use super::rating::Rating;
+use super::row::number_in;
 use super::shape::{SHELF, Shaped};
 use super::status::status;
 use super::table::DELIMITERS;
 use crate::name::likeness;
 
-/// Words before an author in a line of its own. A title may begin with them, too: in capitals only
-/// the first, before a name.
-const BY: [&str; 8] = ["by ", "von ", "par ", "de ", "door ", "di ", "por ", "av "];
+/// Words before an author in a line of its own, beside "by". A title may begin with them, too.
+const BY: [&str; 7] = ["von", "par", "de", "door", "di", "por", "av"];
+
+/// Most headings that say nothing of single books.
+const MAX_LINES_ABOVE: usize = 20;
 
 /// Signs in front of a line that is a point of a list.
 const POINTS: [char; 6] = ['-', '*', '•', '–', '+', '·'];
@@ -21,47 +27,78 @@ struct Book<'l> {
     line: &'l str,
     author: &'l str,
     rating: &'l str,
+    isbn: &'l str,
     notes: String,
     shelf: &'l str,
 }
 
 impl<'l> Book<'l> {
-    /// Takes a line below the book's own as its author, rating or remark.
+    /// Takes a line below the book's own as its author, rating, ISBN or remark; false for a line
+    /// that may be another book.
     fn take(&mut self, line: &'l str, is_point: bool) -> bool {
-        let by = author(line);
-        let is_name = !is_point && self.notes.is_empty() && likeness(line) > 0;
         if self.rating.is_empty() && is_rating(line) {
             self.rating = line;
-        } else if self.author.is_empty() && (by.is_some() || is_name) {
-            self.author = by.unwrap_or(line);
-            return true;
+        } else if let Some((_, rest)) = number_in(line) {
+            let is_free = self.isbn.is_empty() && number_in(self.line).is_none();
+            if !is_free || rest.contains(char::is_alphanumeric) {
+                return false;
+            }
+            self.isbn = line;
+        } else if let Some(author) = author(line).filter(|_| !is_point) {
+            return std::mem::replace(&mut self.author, author).is_empty();
+        } else if !is_point && self.author.is_empty() && self.is_above_name(line) {
+            self.author = line;
         } else {
+            let remark = line.trim_start_matches(POINTS).trim_start();
+            if !self.is_above_remark(remark, is_point) {
+                return false;
+            }
             if !self.notes.is_empty() {
                 self.notes.push('\n');
             }
-            self.notes
-                .push_str(line.trim_start_matches(POINTS).trim_start());
+            self.notes.push_str(remark);
         }
-        false
+        true
+    }
+
+    /// Not "Frank Herbert" above "Jane Eyre", nor "Dune, Frank Herbert".
+    fn is_above_name(&self, line: &str) -> bool {
+        self.notes.is_empty() && !line.contains(',') && likeness(line) > likeness(self.line)
+    }
+
+    /// Titles below a name or a kind of books are not written as sentences.
+    fn is_above_remark(&self, line: &str, is_point: bool) -> bool {
+        let is_sentence = line.starts_with(char::is_lowercase) || line.ends_with(['.', '!']);
+        let is_book = || {
+            let is_first = !is_point && self.notes.is_empty();
+            is_first && self.line.contains(char::is_uppercase) || Line::names_author(self.line)
+        };
+        is_sentence && !Line::names_author(line) && is_book()
     }
 }
 
 /// The table of a list in notes; `None` for other texts.
 pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
     let text = text.trim_start_matches('\u{feff}');
-    if names_columns(text) {
+    if names_columns(text) || is_table(text) {
         return None;
     }
+    list(text, max_rows, true).or_else(|| list(text, max_rows, false))
+}
+
+/// The table of a list with lines below its books, where they have them throughout, or of one with
+/// headings and a book in each other line.
+fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
     let are_paired = are_pairs(text);
     let mut books: Vec<Book<'_>> = Vec::new();
     // Headings that others or books stand below, each with its level.
     let mut above: Vec<(usize, &str)> = Vec::new();
-    let (mut headings, mut authors, mut is_behind_gap) = (Vec::new(), 0, true);
+    let (mut headings, mut is_behind_by, mut is_behind_gap) = (Vec::new(), false, true);
     let mut has_signs = false;
     let mut margin = None;
     for (number, raw) in text.lines().enumerate() {
         let line = raw.trim();
-        let (is_first, indent) = (is_behind_gap, raw.len() - raw.trim_start().len());
+        let (is_first, indent) = (is_behind_gap, raw.len() - raw.trim_start_matches(' ').len());
         is_behind_gap = line.is_empty();
         if line.is_empty()
             || line
@@ -82,11 +119,21 @@ pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
         }
         let is_point = (line.strip_prefix(POINTS)).is_some_and(|rest| rest.starts_with(' '));
         let is_below = indent > *margin.get_or_insert(indent);
-        let is_by = !is_point && (author(line).is_some() || is_rating(line));
+        let is_by = !is_point && author(line).is_some();
+        // Two titles that begin with "By".
+        if has_lines_below && is_by && is_behind_by {
+            return None;
+        }
+        is_behind_by = is_by;
         let is_too_many = books.len() > max_rows;
         match books.last_mut() {
-            Some(book) if is_below || is_by || are_paired && !is_first => {
-                authors += usize::from(book.take(line, is_point));
+            Some(book)
+                if has_lines_below
+                    && (is_below || is_by || is_rating(line) || are_paired && !is_first) =>
+            {
+                if !book.take(line, is_point) {
+                    return None;
+                }
             }
             _ if is_too_many => break,
             _ => books.push(Book {
@@ -97,23 +144,40 @@ pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
             }),
         }
     }
-    let has_notes = books.iter().filter(|book| !book.notes.is_empty()).count();
+    let count = |has: fn(&Book<'_>) -> bool| books.iter().filter(|book| has(book)).count();
+    let lines_below = [
+        count(|book| !book.author.is_empty()),
+        count(|book| !book.notes.is_empty()),
+        count(|book| !book.isbn.is_empty()),
+    ];
     let is_told = |lines: usize| lines > 1 && lines * 2 >= books.len();
     // What stands above all of it alone is no shelf, unless it is a status.
-    let mut lines_above = Vec::new();
-    let used = |name: &str| books.iter().any(|book| book.shelf == name);
-    let are_shelves = headings.iter().filter(|(name, _)| used(name)).count() > 1;
-    let is_headed = headings.first().is_some_and(|(name, before)| {
-        let is_telling = has_signs || are_shelves || status(name).is_some();
-        *before == 0 && is_telling
-    });
-    if books.len() < 2 || !is_headed && !is_told(authors) && !is_told(has_notes) {
+    let used: HashSet<&str> = books.iter().map(|book| book.shelf).collect();
+    let are_shelves = (headings.iter().filter(|(name, _)| used.contains(name))).count() > 1;
+    let has_status = headings.iter().any(|(name, _)| status(name).is_some());
+    let is_headed = headings
+        .first()
+        .is_some_and(|(_, before)| *before == 0 && (has_signs || are_shelves || has_status));
+    // "## Emma", a remark below.
+    let sentences = count(|book| book.line.ends_with(['.', '!'])) * 2;
+    let are_titles =
+        used.len() > 1 && !has_status && (books.len() <= used.len() || sentences >= books.len());
+    if books.len() < 2
+        || are_titles
+        || lines_below
+            .iter()
+            .any(|lines| *lines > 0 && !is_told(*lines))
+        || !is_headed && lines_below.iter().all(|lines| *lines == 0)
+    {
         return None;
     }
-    for (name, _) in &headings {
-        if !used(name) || !are_shelves && status(name).is_none() {
-            lines_above.push((*name).to_owned());
-        }
+    let is_no_shelf = |name: &str| !used.contains(name) || !are_shelves && status(name).is_none();
+    let lines_above: Vec<String> = (headings.iter())
+        .filter(|(name, _)| is_no_shelf(name))
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    if lines_above.len() > MAX_LINES_ABOVE {
+        return None;
     }
     for book in &mut books {
         if !are_shelves && status(book.shelf).is_none() {
@@ -121,10 +185,11 @@ pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
         }
     }
     let cells = |book: &Book<'_>| {
-        [book.line, book.author, book.rating, &book.notes, book.shelf].map(str::to_owned)
+        let (line, author, rating) = (book.line, book.author, book.rating);
+        [line, author, rating, book.isbn, &book.notes, book.shelf].map(str::to_owned)
     };
     let rows: Vec<_> = books.iter().map(cells).collect();
-    let names = ["Title / Author", "Author", "Rating", "Notes", SHELF];
+    let names = ["Title / Author", "Author", "Rating", "ISBN", "Notes", SHELF];
     let is_filled = |at: &usize| *at == 0 || rows.iter().any(|row| !row[*at].is_empty());
     let filled: Vec<usize> = (0..names.len()).filter(is_filled).collect();
     let mut table = Shaped::with_room(text.len() * 2);
@@ -141,8 +206,27 @@ fn names_columns(text: &str) -> bool {
     let is_known = |name: &&str| headers::known_meaning(name.trim_matches([' ', '"'])).is_some();
     text.lines().take(20).any(|line| {
         let names = || line.split(DELIMITERS.map(char::from));
-        line.len() < 2_000 && names().filter(is_known).take(2).count() > 1
+        let is_only_name = || heading(line).is_none() && is_known(&line.trim());
+        line.len() < 2_000 && (names().filter(is_known).take(2).count() > 1 || is_only_name())
     })
+}
+
+/// Whether the lines are records with signs between their fields.
+fn is_table(text: &str) -> bool {
+    let (mut all, mut divided) = (0, 0);
+    for line in text.lines().map(str::trim_end) {
+        if line.contains('\t') || line.matches('"').count() % 2 > 0 {
+            return true;
+        }
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        all += 1;
+        // A comma in a sentence has a blank behind.
+        let commas = line.matches(',').count() > line.matches(", ").count();
+        divided += usize::from(commas || line.contains([';', '|']));
+    }
+    divided * 2 > all
 }
 
 /// The level and the text of a heading: "## Read in 2023", "To read:".
@@ -158,12 +242,13 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 
 /// The author in a line that has nothing else: "by Jane Austen".
 fn author(line: &str) -> Option<&str> {
-    let small = || BY.iter().find_map(|by| line.strip_prefix(by));
-    let name = small().or_else(|| {
-        let name = line.strip_prefix("By ")?;
-        (likeness(name) > 0).then_some(name)
-    });
-    name.filter(|name| name.starts_with(char::is_uppercase))
+    let (by, name) = line.split_once(' ')?;
+    let least = match by {
+        "by" | "By" => 1,
+        _ if BY.contains(&by) => 3,
+        _ => return None,
+    };
+    (likeness(name) >= least && name.starts_with(char::is_uppercase)).then_some(name)
 }
 
 fn is_rating(line: &str) -> bool {
