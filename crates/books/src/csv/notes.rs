@@ -1,8 +1,6 @@
 //! Lists as notes and mails have them: headings above the books, and below each its author, a
 //! rating or remarks in lines of their own.
 
-use std::collections::HashSet;
-
 use super::headers;
 use super::line::Line;
 use super::rating::Rating;
@@ -91,10 +89,12 @@ pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
 fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
     let are_paired = are_pairs(text);
     let mut books: Vec<Book<'_>> = Vec::new();
-    // Headings that others or books stand below, each with its level.
-    let mut above: Vec<(usize, &str)> = Vec::new();
-    let (mut headings, mut is_behind_by, mut is_behind_gap) = (Vec::new(), false, true);
-    let mut has_signs = false;
+    // Places of the headings that others or books stand below, each with its level.
+    let mut above: Vec<(usize, usize)> = Vec::new();
+    // Each with whether it has books.
+    let mut headings: Vec<(&str, bool)> = Vec::new();
+    let (mut is_behind_by, mut is_behind_gap) = (false, true);
+    let (mut has_signs, mut is_first_above) = (false, false);
     let mut margin = None;
     for (number, raw) in text.lines().enumerate() {
         let line = raw.trim();
@@ -111,14 +111,16 @@ fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
             // "Title: a subtitle:" is none, unless others are.
             if level < 7 || books.is_empty() || !headings.is_empty() {
                 above.retain(|(other, _)| *other < level);
-                above.push((level, name));
-                headings.push((name, books.len()));
+                above.push((level, headings.len()));
+                headings.push((name, false));
+                is_first_above |= books.is_empty();
                 has_signs |= level < 7;
                 continue;
             }
         }
         let is_point = (line.strip_prefix(POINTS)).is_some_and(|rest| rest.starts_with(' '));
-        let is_below = indent > *margin.get_or_insert(indent);
+        // A blank alone is a slip.
+        let is_below = indent > *margin.get_or_insert(indent) + 1;
         let is_by = !is_point && author(line).is_some();
         // Two titles that begin with "By".
         if has_lines_below && is_by && is_behind_by {
@@ -136,12 +138,19 @@ fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
                 }
             }
             _ if is_too_many => break,
-            _ => books.push(Book {
-                number: number + 1,
-                line,
-                shelf: above.last().map_or("", |(_, name)| *name),
-                ..Book::default()
-            }),
+            _ => {
+                let heading = above.last().and_then(|(_, at)| headings.get_mut(*at));
+                let shelf = heading.map_or("", |(name, has_books)| {
+                    *has_books = true;
+                    *name
+                });
+                books.push(Book {
+                    number: number + 1,
+                    line,
+                    shelf,
+                    ..Book::default()
+                });
+            }
         }
     }
     let count = |has: fn(&Book<'_>) -> bool| books.iter().filter(|book| has(book)).count();
@@ -152,16 +161,14 @@ fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
     ];
     let is_told = |lines: usize| lines > 1 && lines * 2 >= books.len();
     // What stands above all of it alone is no shelf, unless it is a status.
-    let used: HashSet<&str> = books.iter().map(|book| book.shelf).collect();
-    let are_shelves = (headings.iter().filter(|(name, _)| used.contains(name))).count() > 1;
+    let used = headings.iter().filter(|(_, has_books)| *has_books).count();
+    let are_shelves = used > 1;
     let has_status = headings.iter().any(|(name, _)| status(name).is_some());
-    let is_headed = headings
-        .first()
-        .is_some_and(|(_, before)| *before == 0 && (has_signs || are_shelves || has_status));
+    let is_headed = is_first_above && (has_signs || are_shelves || has_status);
     // "## Emma", a remark below.
     let sentences = count(|book| book.line.ends_with(['.', '!'])) * 2;
     let are_titles =
-        used.len() > 1 && !has_status && (books.len() <= used.len() || sentences >= books.len());
+        are_shelves && !has_status && (books.len() <= used || sentences >= books.len());
     if books.len() < 2
         || are_titles
         || lines_below
@@ -171,9 +178,8 @@ fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
     {
         return None;
     }
-    let is_no_shelf = |name: &str| !used.contains(name) || !are_shelves && status(name).is_none();
     let lines_above: Vec<String> = (headings.iter())
-        .filter(|(name, _)| is_no_shelf(name))
+        .filter(|(name, has_books)| !has_books || !are_shelves && status(name).is_none())
         .map(|(name, _)| (*name).to_owned())
         .collect();
     if lines_above.len() > MAX_LINES_ABOVE {
