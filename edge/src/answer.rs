@@ -80,10 +80,11 @@ struct Refusal {
     at: String,
 }
 
-/// The parts of a request that every response to it repeats.
+/// The parts of a request that every response to it repeats or follows.
 pub struct Asked {
     path: String,
     id: HeaderValue,
+    is_last: bool,
 }
 
 impl Asked {
@@ -103,11 +104,16 @@ impl Asked {
                 .cloned()
                 .or_else(|| made().ok())
                 .unwrap_or(HeaderValue::from_static("0")),
+            // The server underneath reads a body of two framings as chunked, but does not tell that
+            // there were two. A proxy in front may have read the other; so that nothing can follow
+            // such a body, no chunked request leaves its connection open (RFC 9112 section 6.1).
+            is_last: headers.contains_key(header::TRANSFER_ENCODING),
         }
     }
 
     /// Gives a response the request's id, unless the application has done so, and an error of the
     /// edge itself the form of the application's errors below `/v3`: a problem document (RFC 9457).
+    /// After a chunked request the connection ends.
     pub fn complete<B>(
         &self,
         mut response: Response<B>,
@@ -115,6 +121,10 @@ impl Asked {
     ) -> Response<B> {
         if !response.headers().contains_key(Self::ID) {
             response.headers_mut().insert(Self::ID, self.id.clone());
+        }
+        if self.is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
         }
         match response.extensions_mut().remove::<Refusal>() {
             Some(refusal) if self.path.starts_with("/v3/") => {

@@ -15,7 +15,7 @@ use crate::{
     upstream::{Body, BodyError, BoxError, Upstream},
 };
 use admission::{Admission, ClientKey, Held, PerClient, ResponseAction, Ticket};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request::Parts};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::sync::{Arc, OnceLock};
@@ -100,16 +100,7 @@ impl Proxy {
         caller: &Caller,
         shutdown: &CancellationToken,
     ) -> Response<Body> {
-        // The server underneath reads a body of two framings as chunked, but does not tell that
-        // there were two. A proxy before this one may have read the other; so that nothing can
-        // follow such a body, no chunked request leaves its connection open (RFC 9112 section 6.1).
-        let must_close = request.headers().contains_key(header::TRANSFER_ENCODING);
-        let mut response = self.exchange(request, caller, shutdown).await;
-        if must_close {
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
+        let response = self.exchange(request, caller, shutdown).await;
         self.metrics
             .requests
             .get_or_create(&Status {

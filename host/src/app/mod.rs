@@ -219,7 +219,7 @@ impl App {
             return plain(StatusCode::NOT_FOUND, "");
         };
         let (mut parts, body) = request.into_parts();
-        let Some(uri) = absolute(&parts) else {
+        let Some(uri) = absolute(&parts, self.local_addr()) else {
             return plain(
                 StatusCode::BAD_REQUEST,
                 "the Host header is missing or invalid",
@@ -388,8 +388,9 @@ impl App {
 }
 
 /// The request's URI with scheme and authority, from the URI itself or the Host header; `None` if
-/// there is no valid one or the two disagree.
-fn absolute(parts: &http::request::Parts) -> Option<Uri> {
+/// they are not valid or disagree. Clients of HTTP/1.0 need not name a host: the `own` address is
+/// meant.
+fn absolute(parts: &http::request::Parts, own: SocketAddr) -> Option<Uri> {
     let from_header = match parts.headers.get(header::HOST) {
         Some(value) => Some(value.to_str().ok()?.parse::<Authority>().ok()?),
         None => None,
@@ -398,7 +399,7 @@ fn absolute(parts: &http::request::Parts) -> Option<Uri> {
         (Some(header), Some(uri)) if header != *uri => return None,
         (Some(header), _) => header,
         (None, Some(uri)) => uri.clone(),
-        (None, None) => return None,
+        (None, None) => own.to_string().parse().ok()?,
     };
     let mut uri = parts.uri.clone().into_parts();
     uri.scheme.get_or_insert(Scheme::HTTP);
