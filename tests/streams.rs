@@ -5,6 +5,7 @@ use crate::app;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use app::socket::Socket;
 use app::sse::{Event, Frame, Stream};
 use app::{App, Job, LIBRARY, Setup, assert_in_order, eventually};
 use serde_json::{Value, json};
@@ -256,6 +257,58 @@ fn a_silent_stream_beats() {
         ("failed", &json!("E_CANCELED"))
     );
     assert!(stream.is_finished());
+}
+
+/// Number of instances of the components that answer streams and sockets.
+fn listening(app: &App) -> u64 {
+    let components = &app.counters()["components"];
+    let live = |name: &str| components[name]["instances_live"].as_u64().unwrap();
+    live("status") + live("relay")
+}
+
+#[test]
+fn who_follows_a_silent_job_holds_no_instance_and_hears_what_it_says() {
+    let app = Setup::new()
+        .variable("provider_timeout_s", "60")
+        .tuning("heartbeat=1000")
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    app.sandbox.google_books().behave(Fault::Hang.always());
+    let mut followed: Vec<(Job, Stream, Socket)> = (0..5)
+        .map(|_| {
+            let job = app.import(&stand_ins::library(10));
+            // What a client says of the edge's business is nothing to the application.
+            let request = app.request("GET", &job.sse_url);
+            let stream = Stream::open(request.header("x-edge-park", "any"));
+            let query = format!("jobId={}&token={}&schema=2.0.0", job.id, job.token);
+            (job, stream, Socket::open(app.address(), &query, &[]))
+        })
+        .collect();
+    let parked = |number: usize| {
+        let line = format!("edge_streams_parked {number}\n");
+        eventually(&line, || app.metrics().contains(&line));
+    };
+    parked(10);
+    eventually("nobody listens", || listening(&app) == 0);
+    for (_, stream, socket) in &mut followed {
+        while stream.frame() != Some(Frame::Heartbeat) {}
+        assert_eq!(stream.frame(), Some(Frame::Heartbeat));
+        while socket.json()["payload"]["keepAlive"] != true {}
+        assert_eq!(socket.json()["payload"]["keepAlive"], true);
+    }
+    parked(10);
+    for (number, (job, mut stream, mut socket)) in followed.into_iter().enumerate() {
+        let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+        assert!(matches!(cancel.send().status(), 200 | 202));
+        let events = stream.rest();
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(events[0].data["error"]["code"], "E_CANCELED");
+        assert!(stream.is_finished());
+        let (messages, code) = socket.rest();
+        let last = messages.last().unwrap();
+        assert_eq!((&last["type"], code), (&json!("error"), 1000), "{last}");
+        parked(8 - 2 * number);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{
     mend::{self, CutShort, HEARTBEAT},
     metrics::Metrics,
     outbox::{Delivery, Outgoing},
+    parking::{Parked, Parking},
     position::Position,
     session::{stream_key, visible},
     sse::{Block, EventStream},
@@ -23,6 +24,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
+/// The event by which a stream is left to the edge for a while.
+const PARKED: &str = "parked";
+
 /// Event streams, as [`Streams`] share them.
 pub(crate) struct Events {
     pub(crate) upstream: Arc<dyn Upstream>,
@@ -31,6 +35,7 @@ pub(crate) struct Events {
     pub(crate) event_room: Arc<Semaphore>,
     pub(crate) answer_within: Duration,
     pub(crate) mends_budgets: bool,
+    pub(crate) parking: Arc<Parking>,
 }
 
 /// A client's request for a stream, and the key of what it was answered with.
@@ -102,6 +107,10 @@ impl EventReader {
         if fields.data.is_none() {
             return said(Some(Arc::from("comment")), None, None);
         }
+        if fields.event == PARKED && fields.id.is_none() {
+            let parked = fields.data.as_deref().and_then(Parked::read);
+            return parked.map_or(Said::End(End::Cut), Said::Parked);
+        }
         self.is_over = self.terminal.contains(&fields.event);
         let Some(id) = fields.id else {
             return said(None, None, None);
@@ -157,6 +166,7 @@ impl Kind for Events {
         let headers = again.headers_mut();
         headers.clone_from(&request.headers);
         headers.remove(LAST_EVENT_ID);
+        self.offer(headers);
         if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(LAST_EVENT_ID, id);
         }
@@ -199,6 +209,10 @@ impl Kind for Events {
         }
     }
 
+    fn parking(&self) -> &Arc<Parking> {
+        &self.parking
+    }
+
     fn keep_alive(&self) -> Option<Delivery<Bytes>> {
         Some(Delivery {
             message: HEARTBEAT,
@@ -218,6 +232,11 @@ impl Kind for Events {
 }
 
 impl Events {
+    /// Offers in a request to keep the stream while it has nothing to say.
+    pub(crate) fn offer(&self, headers: &mut HeaderMap) {
+        self.parking.offer(headers, self.mends_budgets);
+    }
+
     fn stream(&self, body: Body) -> EventStream {
         EventStream::new(body, self.max_event, self.event_room.clone())
     }

@@ -18,6 +18,9 @@ pub(crate) const EDGE_CAP: HeaderName = HeaderName::from_static("x-edge-cap");
 pub(crate) const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
 pub(crate) const EDGE_POSITION: HeaderName = HeaderName::from_static("x-edge-position");
 pub(crate) const EDGE_SNAPSHOTS: HeaderName = HeaderName::from_static("x-edge-snapshots");
+/// The header that offers to keep a stream while it has nothing to say.
+pub const EDGE_PARK: HeaderName = HeaderName::from_static("x-edge-park");
+pub(crate) const EDGE_PARKED: HeaderName = HeaderName::from_static("x-edge-parked");
 pub(crate) const STREAM_KEY: HeaderName = HeaderName::from_static("stream-key");
 
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

@@ -7,6 +7,7 @@ use crate::{
     config::Times,
     metrics::Metrics,
     outbox::{Delivery, Outbox, Outgoing},
+    parking::{Parked, Parking},
     position::Position,
     sse::{Block, EventStream, Next},
 };
@@ -72,6 +73,9 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// How a client ends for a reason of the edge's own.
     fn end(&self, reason: Reason) -> Self::End;
 
+    /// Where streams are kept that have nothing to say.
+    fn parking(&self) -> &Arc<Parking>;
+
     /// What clients are told while their stream is away, if anything.
     fn keep_alive(&self) -> Option<Delivery<Self::Message>>;
 
@@ -90,6 +94,8 @@ pub(crate) enum Said<K: Kind> {
     Delivery(Delivery<K::Message>, Option<String>),
     /// The end.
     End(K::End),
+    /// Nothing for now: the stream is to be kept without an answer.
+    Parked(Parked),
 }
 
 /// The answer to a request for the rest of a stream.
@@ -360,9 +366,9 @@ impl<K: Kind> Streams<K> {
     }
 
     /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that
-    /// is there already. `permit` is held as long as the answer is read, and lingers when the
-    /// client leaves it, not when it goes over to another stream: an application notices that as
-    /// soon as a client goes, and a crowd that comes at the same moment needs the room.
+    /// is there already. `permit` is held as long as the answer is read, and lingers when the client
+    /// leaves it, not when it goes over to another stream or is parked: an application notices that
+    /// as soon as a client goes, and a crowd that comes at the same moment needs the room.
     pub(crate) fn attach(
         self: &Arc<Self>,
         subscriber: &Arc<Subscriber<K>>,
@@ -399,9 +405,7 @@ impl<K: Kind> Streams<K> {
         tokio::spawn(async move {
             let (open, _) = K::counts(&metrics);
             open.inc();
-            if feed.run(answer.stream).await == Over::Joined {
-                permit.over();
-            }
+            feed.run(answer.stream, permit).await;
             open.dec();
         });
     }
@@ -448,28 +452,53 @@ enum Stopped {
     Over(Over),
     /// The stream broke off; `healthy` when it had been good for something.
     Lost { healthy: bool },
+    /// It has nothing to say for now.
+    Parked(Parked),
+}
+
+/// The reasons why a block is the last that is read of a stream.
+enum Last {
+    Over(Over),
+    Parked(Parked),
 }
 
 impl<K: Kind> Feed<K> {
-    async fn run(mut self, mut stream: EventStream) -> Over {
+    async fn run(mut self, mut stream: EventStream, permit: Linger<impl Send + 'static>) {
+        let mut permit = Some(permit);
         let mut backoff: Option<Backoff> = None;
         let over = loop {
             let healthy = match self.follow(stream).await {
                 Stopped::Over(over) => break over,
-                Stopped::Lost { healthy } => healthy,
+                Stopped::Lost { healthy } => {
+                    K::counts(&self.streams.metrics).1.inc();
+                    healthy
+                }
+                Stopped::Parked(parked) => {
+                    // The answer has ended, and others have room.
+                    if let Some(permit) = permit.take() {
+                        permit.over();
+                    }
+                    match self.keep(parked).await {
+                        Some(over) => break over,
+                        None => true,
+                    }
+                }
             };
             if healthy {
                 backoff = None;
             }
             let backoff = backoff.get_or_insert_with(|| Backoff::new(&self.streams.times));
-            K::counts(&self.streams.metrics).1.inc();
             match self.resume(backoff).await {
                 Some(resumed) => stream = resumed,
                 None => break Over::Ended,
             }
         };
         self.streams.forget(&self.hub);
-        over
+        if over == Over::Joined
+            && let Some(permit) = permit
+        {
+            permit.over();
+        }
     }
 
     async fn follow(&mut self, mut stream: EventStream) -> Stopped {
@@ -498,7 +527,8 @@ impl<K: Kind> Feed<K> {
             match next {
                 Next::Block(block) => match self.pass_on(&block) {
                     Ok(news) => healthy |= news,
-                    Err(over) => return Stopped::Over(over),
+                    Err(Last::Over(over)) => return Stopped::Over(over),
+                    Err(Last::Parked(parked)) => return Stopped::Parked(parked),
                 },
                 Next::Ended | Next::Cut(_) => {
                     if let Some(end) = self.streams.kind.ended(&mut self.reader, is_clean) {
@@ -513,8 +543,8 @@ impl<K: Kind> Feed<K> {
     }
 
     /// Passes a block of the stream on, and tells whether it held a new message; an error when the
-    /// stream is over with it.
-    fn pass_on(&mut self, block: &Block) -> Result<bool, Over> {
+    /// stream is over with it, or has nothing more to say for now.
+    fn pass_on(&mut self, block: &Block) -> Result<bool, Last> {
         let news = match self.streams.kind.read(&mut self.reader, block) {
             Said::Nothing => false,
             Said::Delivery(delivery, id) => {
@@ -523,14 +553,61 @@ impl<K: Kind> Feed<K> {
             }
             Said::End(end) => {
                 self.hub.close(&end);
-                return Err(Over::Ended);
+                return Err(Last::Over(Over::Ended));
             }
+            Said::Parked(parked) => return Err(Last::Parked(parked)),
         };
         if self.joins() {
-            Err(Over::Joined)
+            Err(Last::Over(Over::Joined))
         } else {
             Ok(news)
         }
+    }
+
+    /// Keeps the stream without an answer of the application, until that says that there may be
+    /// news: then it is to be resumed.
+    async fn keep(&mut self, mut parked: Parked) -> Option<Over> {
+        let kind = self.streams.kind.clone();
+        let (open, _) = K::counts(&self.streams.metrics);
+        open.dec();
+        let over = loop {
+            let answer = {
+                let mut keeping = std::pin::pin!(kind.parking().keep(parked));
+                loop {
+                    select! {
+                        () = self.hub.wait_until_unused() => break Err(Over::Ended),
+                        answer = &mut keeping => break Ok(answer),
+                        () = sleep(JOIN_PAUSE), if self.join.is_some() => {
+                            if self.joins() {
+                                break Err(Over::Joined);
+                            }
+                        }
+                    }
+                }
+            };
+            parked = match answer {
+                Ok(Some(parked)) => parked,
+                // As a stream that was cut: what its beginning tells has been told.
+                Ok(None) => match kind.ended(&mut self.reader, false) {
+                    Some(end) => {
+                        self.hub.close(&end);
+                        break Some(Over::Ended);
+                    }
+                    None => break None,
+                },
+                Err(over) => break Some(over),
+            };
+            let mut blocks = Block::all_of(&parked.say);
+            if let Some(over) = blocks.find_map(|block| match self.pass_on(&block) {
+                Err(Last::Over(over)) => Some(over),
+                Ok(_) | Err(Last::Parked(_)) => None,
+            }) {
+                break Some(over);
+            }
+        };
+        let (open, _) = K::counts(&self.streams.metrics);
+        open.inc();
+        over
     }
 
     /// Lets the listener go over to the shared stream, if it is as far.

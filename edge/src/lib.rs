@@ -33,6 +33,7 @@ mod mend;
 mod metrics;
 mod outbox;
 mod pace;
+mod parking;
 mod position;
 mod proxy;
 mod server;
@@ -50,7 +51,7 @@ pub use client_stream::{ClientStream, Presence};
 pub use config::{Config, Limits, Times};
 pub use connections::{Busy, Connections, OpenConnection, raise_open_files};
 pub use head::{LARGEST_HEAD, head_error, in_origin_form};
-pub use headers::{EDGE_CLIENT, EDGE_SECRET};
+pub use headers::{EDGE_CLIENT, EDGE_PARK, EDGE_SECRET};
 pub use tls::tls;
 pub use upload::{Place, Upload, UploadError, UploadTimes, Uploads};
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
@@ -103,18 +104,24 @@ impl Edge {
                 Ok(value)
             })
             .transpose()?;
-        let path_is_plain = config.session_path.starts_with('/')
-            && config
-                .session_path
-                .parse::<http::Uri>()
-                .is_ok_and(|uri| uri.query().is_none());
-        if !path_is_plain {
+        let session_path = config.session_path.parse::<http::Uri>();
+        let session_path = session_path.map_err(|_| ConfigError::SessionPath)?;
+        if !config.session_path.starts_with('/') || session_path.query().is_some() {
             return Err(ConfigError::SessionPath);
         }
         let upstream: Arc<dyn Upstream> = Arc::new(upstream);
         let event_room = Arc::new(tokio::sync::Semaphore::new(config.limits.event_room / 1024));
         let metrics = Arc::new(metrics::Metrics::new(&config.limits));
+        let (limits, times) = (config.limits.clone(), config.times.clone());
+        let parking = parking::Parking::new(
+            upstream.clone(),
+            secret.clone(),
+            session_path,
+            times.handshake,
+            metrics.clone(),
+        );
         let relay = Arc::new(session::Relay {
+            parking: parking.clone(),
             upstream: upstream.clone(),
             secret: secret.clone(),
             path: config.session_path.clone(),
@@ -122,8 +129,8 @@ impl Edge {
             event_room: event_room.clone(),
             answer_within: config.times.handshake,
         });
-        let (limits, times) = (config.limits.clone(), config.times.clone());
         let events = events::Events {
+            parking: parking.clone(),
             upstream: upstream.clone(),
             max_event: limits.event_bytes,
             event_room: event_room.clone(),

@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     pub(crate) upstream_events: Gauge,
     pub(crate) streams_mended: Counter,
     pub(crate) streams_over_budget: Counter,
+    pub(crate) streams_parked: Gauge,
     pub(crate) connections_open: Gauge,
 }
 
@@ -109,6 +110,7 @@ impl Metrics {
             upstream_events: Gauge::default(),
             streams_mended: Counter::default(),
             streams_over_budget: Counter::default(),
+            streams_parked: Gauge::default(),
             connections_open: Gauge::default(),
             registry: Registry::default(),
         };
@@ -178,6 +180,11 @@ impl Metrics {
             "streams_over_budget",
             "Event streams passed on without a budget",
             metrics.streams_over_budget.clone(),
+        );
+        r.register(
+            "streams_parked",
+            "Streams, of sockets too, that are kept without an answer of the application",
+            metrics.streams_parked.clone(),
         );
         r.register(
             "connections_open",

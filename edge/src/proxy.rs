@@ -15,7 +15,7 @@ use crate::{
     upstream::{Body, BodyError, BoxError, Upstream},
 };
 use admission::{Admission, ClientKey, Held, PerClient, ResponseAction, Ticket};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request::Parts};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::sync::{Arc, OnceLock};
@@ -135,6 +135,9 @@ impl Proxy {
         parts.version = Version::HTTP_11;
         headers::clean_request(&mut parts.headers);
         headers::add_caller(&mut parts.headers, caller, self.secret.as_ref());
+        if parts.method == Method::GET {
+            self.events.kind.offer(&mut parts.headers);
+        }
 
         let client = ClientKey::of(caller.address);
         let admitted = self.admission.admit(

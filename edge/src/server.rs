@@ -14,7 +14,7 @@ use crate::{
     upstream::Body,
 };
 use admission::ClientKey;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -190,6 +190,12 @@ impl Edge {
         let mut response = events.share(newcomer, response);
         headers::clean_response(response.headers_mut());
         response
+    }
+
+    /// Offers in the head of a request, whose answer may be [shared](Self::share), to keep the
+    /// stream while it has nothing to say.
+    pub fn offer_to_park(&self, headers: &mut HeaderMap) {
+        self.shared.events.kind.offer(headers);
     }
 
     /// Closes the sockets that came by [`upgrade`](Self::upgrade) with 1012, and cuts the streams

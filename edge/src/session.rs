@@ -8,6 +8,7 @@ use crate::{
     hub::{Kind, Reason, Resumed, Said, Subscriber},
     metrics::Metrics,
     outbox::Delivery,
+    parking::{Parked, Parking},
     position::Position,
     sse::{Block, EventStream},
     upstream::{Body, Upstream},
@@ -74,6 +75,8 @@ pub(crate) enum Instruction {
     Delivery(Delivery<Message>),
     /// Close of the socket.
     Close(CloseFrame),
+    /// There is nothing to say for now.
+    Park(Parked),
 }
 
 /// The error when the relay did not keep to the protocol.
@@ -114,6 +117,7 @@ pub(crate) struct Relay {
     /// Kilobytes of large events that are on their way.
     pub(crate) event_room: Arc<Semaphore>,
     pub(crate) answer_within: Duration,
+    pub(crate) parking: Arc<Parking>,
 }
 
 impl Relay {
@@ -172,6 +176,7 @@ impl Relay {
     /// Opens a session's stream, or resumes it after `last_id`.
     pub(crate) async fn open(&self, session: &Session, last_id: Option<&str>) -> Opened {
         let mut request = self.request(session, Method::GET, "text/event-stream", Bytes::new());
+        self.parking.offer(request.headers_mut(), true);
         if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             request.headers_mut().insert(LAST_EVENT_ID, id);
         }
@@ -289,6 +294,7 @@ impl Kind for Relay {
             Ok(None) => Said::Nothing,
             Ok(Some((Instruction::Delivery(delivery), id))) => Said::Delivery(delivery, id),
             Ok(Some((Instruction::Close(frame), _))) => Said::End(frame),
+            Ok(Some((Instruction::Park(parked), _))) => Said::Parked(parked),
             Err(error) => {
                 tracing::error!(%error, "a session stream");
                 Said::End(close(CloseCode::Error, "server error"))
@@ -307,6 +313,10 @@ impl Kind for Relay {
             Reason::Over => close(CloseCode::Normal, ""),
             Reason::GivenUp => close(CloseCode::Again, "try again later"),
         }
+    }
+
+    fn parking(&self) -> &Arc<Parking> {
+        &self.parking
     }
 
     fn keep_alive(&self) -> Option<Delivery<Message>> {
@@ -328,6 +338,8 @@ impl Subscriber<Relay> {
         match instruction {
             Instruction::Delivery(delivery) => self.deliver(delivery),
             Instruction::Close(frame) => self.close(frame.clone()),
+            // Only a stream says so.
+            Instruction::Park(_) => {}
         }
     }
 }
@@ -469,6 +481,11 @@ fn read(block: &Block) -> Result<Option<(Instruction, Option<String>)>, Broken> 
             let wire = serde_json::from_str(&data)
                 .map_err(|_| Broken("a close is not code and reason"))?;
             return Ok(Some((Instruction::Close(close_frame(wire)?), None)));
+        }
+        "parked" => {
+            let parked =
+                Parked::read(&data).ok_or(Broken("a stream that is parked is not told"))?;
+            return Ok(Some((Instruction::Park(parked), None)));
         }
         _ => return Ok(None),
     };

@@ -300,6 +300,7 @@ impl Socket {
                                         }
                                     }
                                     Instruction::Close(frame) => return End::Close(frame),
+                                    Instruction::Park(_) => {}
                                 }
                             }
                         }

@@ -44,6 +44,14 @@ pub(crate) struct Fields {
 }
 
 impl Block {
+    /// The blocks of a text that is made of whole ones.
+    pub(crate) fn all_of(text: &str) -> impl Iterator<Item = Self> {
+        text.split_inclusive("\n\n").map(|block| Self {
+            bytes: Bytes::copy_from_slice(block.as_bytes()),
+            room: None,
+        })
+    }
+
     /// The block as it came.
     pub(crate) fn bytes(&self) -> Bytes {
         self.bytes.clone()

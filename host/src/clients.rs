@@ -14,8 +14,8 @@ use admission::{
 };
 use bytes::Bytes;
 use edge::{
-    BodyEnd, Caller, EDGE_CLIENT, EDGE_SECRET, TrustedProxies, Upload, UploadTimes, Uploads,
-    when_over,
+    BodyEnd, Caller, EDGE_CLIENT, EDGE_PARK, EDGE_SECRET, TrustedProxies, Upload, UploadTimes,
+    Uploads, when_over,
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
@@ -355,6 +355,12 @@ impl Clients {
         };
         // An edge in front shares by itself.
         let sockets = sockets.filter(|_| method == Method::GET && !self.is_edge(&parts.headers));
+        if !self.is_edge(&parts.headers) {
+            parts.headers.remove(EDGE_PARK);
+        }
+        if let Some(sockets) = sockets {
+            sockets.offer_to_park(&mut parts.headers);
+        }
         ticket.mark(&mut parts.headers);
         reach(&mut parts, &caller);
         // For a stream that others may follow, and for one that was not asked for as one.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use edge::{BodyError, BoxError, Caller, Config, Edge, Upstream};
 use futures::future::BoxFuture;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -109,6 +109,11 @@ impl Sockets {
     /// Whether an answer is a stream that clients may share.
     pub(crate) fn is_shareable(&self, method: &Method, response: &Response<WasiBody>) -> bool {
         self.0.is_shareable(method, response)
+    }
+
+    /// Offers in the head of a request to keep its stream while it has nothing to say.
+    pub(crate) fn offer_to_park(&self, headers: &mut HeaderMap) {
+        self.0.offer_to_park(headers);
     }
 
     /// The stream of one client that shares an answer with others; see [`Edge::share`].

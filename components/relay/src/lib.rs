@@ -3,11 +3,13 @@
 //! is kept between requests.
 //!
 //! Start at `answer`: a `GET` opens a socket, and its answer is the stream of what the socket is
-//! to be told (`stream`); a `POST` brings what the client says (`message`). `session` is what the
+//! to be told (`stream`); a `POST` brings what the client says (`message`), or asks
+//! about the streams of silent jobs, event streams included (`parked`). `session` is what the
 //! edge hands back with each of them, `trust` whether it is the edge that asks, `token` whether
 //! the client may see the job.
 
 mod message;
+mod parked;
 mod session;
 mod stream;
 mod token;
@@ -27,6 +29,9 @@ platform::component!("relay", handle);
 /// The path of the edge's requests about a socket. Without the edge's secret it does not exist, if
 /// one is configured.
 const SESSION: &str = "/ws/session";
+
+/// The header of a request that asks about many streams instead of bringing a message.
+const PARKED: &str = "x-edge-parked";
 
 async fn handle(exchange: &mut Exchange) {
     let answer = match answer(exchange).await {
@@ -58,6 +63,9 @@ async fn answer(exchange: &mut Exchange) -> Result<Option<Response>, ApiError> {
         "GET" => {
             let session = Session::of(exchange, trust)?;
             stream::serve(exchange, session, sockets.hold).await
+        }
+        "POST" if exchange.request.header(PARKED).is_some() => {
+            parked::serve(exchange).await.map(Some)
         }
         "POST" => {
             let session = Session::of(exchange, trust)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::error::ApiError;
+use api::parked::{self, ParkedSocket, ParkedStream};
 use api::ws::Schema;
 use api::ws::frame::{self, COMMENT, Close, Lasting, Phase, SocketPosition};
 use futures::TryStreamExt;
@@ -21,7 +22,7 @@ use crate::token;
 
 /// Longest silence of a session stream: an edge gives up one that is silent for longer, and the
 /// first apps expect a sign of life this often.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Size in bytes from which on results take their turn to be in memory.
 const LARGE_RESULTS: u64 = 1 << 20;
 /// The class of sockets that wait for their jobs to appear, and how many of them an edge admits.
@@ -35,6 +36,8 @@ enum End {
     Left,
     /// The budget is used up; the edge asks again.
     Budget,
+    /// There is nothing to say for now, and the edge keeps the stream.
+    Parked,
     /// The store does not give the values that are needed; the edge asks again.
     Broken(String),
 }
@@ -198,13 +201,16 @@ impl<'a> SessionStream<'a> {
     fn news(&self, looks: Vec<Inspection>) -> impl Stream<Item = (usize, Next)> + Unpin + use<'a> {
         let engine = self.engine();
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
+        let budget = self.settings.stream_budget;
+        let may_park = self.session.jobs.len() == 1 && stream::may_park(self.exchange, budget);
         let open = jobs
             .enumerate()
             .filter(|(_, ((_, told), _))| told.phase != Phase::Over);
         Watcher::all(open.map(move |(n, ((job, told), inspection))| {
             let last = Some(told.position()).filter(|position| position.seq > 0);
             let observer = engine.observer(last, false);
-            (n, engine.watch(job.id.clone(), observer, inspection))
+            let watcher = engine.watch(job.id.clone(), observer, inspection);
+            (n, watcher.may_leave(may_park))
         }))
     }
 
@@ -229,6 +235,21 @@ impl<'a> SessionStream<'a> {
                     if matches!(notification.step, Step::TimedOut(_)) {
                         close = Close::STALLED;
                     }
+                }
+                Some(Some((_, Next::Silent(silence)))) => {
+                    let now = self.exchange.spin.now();
+                    let pause = silence.pause(now, self.settings);
+                    let left = token_look.saturating_sub(clock.monotonic());
+                    let socket = Some(ParkedSocket {
+                        schema: self.schema,
+                        encoding: self.session.encoding,
+                        until: now.plus(left),
+                    });
+                    let silence = *silence;
+                    let stream = ParkedStream { silence, socket };
+                    let event = parked::event(&stream.kept(pause, String::new()));
+                    self.write(&event).await?;
+                    return Err(End::Parked);
                 }
                 // It has been deleted since.
                 Some(Some(_)) => return Ok(Close::NO_JOB),
@@ -361,6 +382,7 @@ impl<'a> SessionStream<'a> {
             }
             End::Left => ("left", None),
             End::Budget => ("budget", None),
+            End::Parked => ("parked", None),
             End::Broken(problem) => ("broken", Some(problem)),
         };
         self.writer.finish().await;

@@ -2,11 +2,13 @@
 //! id holds where the reader is in each.
 
 use api::error::ApiError;
+use api::parked::{self, ParkedStream};
 use api::request::accepts_event_stream;
 use api::sse;
 use api::v3::Kind;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use job::{Inspection, JobId, StoreLag};
+use job::effects::Clock;
+use job::{Inspection, JobId, Silence, StoreLag};
 use platform::stream::{self, RETRY_POLLING, StreamOptions, follow, headers, spelling};
 use platform::{Access, Exchange, Response};
 
@@ -112,17 +114,28 @@ async fn stream_of(
         return Ok(None);
     };
     let engine = exchange.engine();
-    let watchers = (ids.iter().zip(jobs))
-        .map(|(id, (observer, inspection))| engine.watch(id.clone(), observer, inspection));
+    let may_park = ids.len() == 1 && stream::may_park(exchange, budget);
+    let watchers = ids.iter().zip(jobs).map(|(id, (observer, inspection))| {
+        let watcher = engine.watch(id.clone(), observer, inspection);
+        watcher.may_leave(may_park)
+    });
     let options = StreamOptions {
         spelling,
         opening: Vec::new(),
         budget,
         reconnect_after,
         transport: "sse",
+        park: Some(park),
     };
     follow(exchange, watchers.collect(), writer, options).await;
     Ok(None)
+}
+
+/// Spells the event that leaves a stream to an edge.
+fn park(exchange: &Exchange, silence: Silence) -> Vec<u8> {
+    let pause = silence.pause(exchange.spin.now(), &exchange.config.settings);
+    let socket = None;
+    parked::event(&ParkedStream { silence, socket }.kept(pause, String::new()))
 }
 
 /// Answers with a stream that only says that the client should try again.

@@ -21,6 +21,7 @@ pub mod number;
 pub mod openapi;
 pub mod operator;
 pub mod origin;
+pub mod parked;
 pub mod photo_batch;
 pub mod preview;
 pub mod problem;

@@ -12,7 +12,7 @@ mod v3;
 use job::Notification;
 use job::Step;
 use job::{Item, Pipeline, Report, Root, Stage, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 pub use client::ClientMessage;
@@ -31,7 +31,7 @@ use complete::{Complete, Summarised};
 pub const MAX_MESSAGE: usize = 64 << 10;
 
 /// The message schema of a client: one for each generation of apps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Schema {
     /// Messages of the first app: all are `progress`.
     Legacy,

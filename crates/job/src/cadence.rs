@@ -158,16 +158,11 @@ impl PollPacer {
         let silence = now.saturating_sub(self.last_news) + self.earlier_silence;
         let (pause, longest) = match distance {
             Some(distance) => (distance / FORESEEN_FRACTION, self.max),
-            None => (pause_in_silence(silence), self.longest_pause()),
+            None => (part_of(silence), longest_pause(self.max)),
         };
         pause
             .clamp(self.min, longest)
             .max(self.congestion.min(self.max))
-    }
-
-    /// The longest pause for a job of which no commit is foreseen.
-    fn longest_pause(&self) -> Duration {
-        (self.max * SILENT_FACTOR).min(LONGEST_PAUSE).max(self.max)
     }
 
     /// Records that news was delivered at `now`.
@@ -183,9 +178,21 @@ impl PollPacer {
     }
 }
 
+/// The pause before the next look at a job that has been silent for so long, and of which nothing is
+/// foreseen.
+pub(crate) fn pause_in_silence(silence: Duration, settings: &Settings) -> Duration {
+    part_of(silence).clamp(settings.look_min, longest_pause(settings.look_max))
+}
+
+/// The longest pause for a job of which no commit is foreseen; `max` is that for one of which some
+/// is.
+fn longest_pause(max: Duration) -> Duration {
+    (max * SILENT_FACTOR).min(LONGEST_PAUSE).max(max)
+}
+
 /// The pause for a job that has been silent for so long: a fortieth of it at first, for whoever
 /// waits for a commit that may come at any time, a quarter of it in the end.
-fn pause_in_silence(silence: Duration) -> Duration {
+fn part_of(silence: Duration) -> Duration {
     let seconds = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
     let fraction =
         (UNFORESEEN_FRACTION / seconds.max(1)).clamp(SILENT_FRACTION, UNFORESEEN_FRACTION);

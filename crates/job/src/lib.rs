@@ -42,6 +42,7 @@ mod run;
 mod scan;
 mod secret;
 mod settings;
+mod silence;
 mod storage;
 #[cfg(test)]
 mod stored;
@@ -82,6 +83,7 @@ pub use run::Run;
 pub use scan::{FirstStage, Scan};
 pub use secret::{Client, Keyring, constant_time_eq};
 pub use settings::{Limits, RunMode, Settings, SettingsError, Webhook};
+pub use silence::Silence;
 pub use storage::Stop;
 pub use sweep::{KEYS_PER_JOB, StoreUse};
 pub use time::{Time, millis};

@@ -14,7 +14,7 @@ use crate::time::Time;
 
 /// The time that a stalled job is given after a watcher connects, because the watcher may just have
 /// revived it. Shorter than the platforms let a stream last.
-const REVIVAL_GRACE: Duration = Duration::from_secs(20);
+pub(crate) const REVIVAL_GRACE: Duration = Duration::from_secs(20);
 
 /// The position of a watcher: the id of the last event it has had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -252,6 +252,11 @@ impl Observer {
             seq: root.seq.max(self.seen.seq),
             books: self.seen.books,
         })
+    }
+
+    /// Whether the watcher has been told all that this root says.
+    pub(crate) fn is_level_with(&self, root: &Root) -> bool {
+        self.seen.seq == root.seq && (!self.with_books || self.seen.books == root.stored())
     }
 
     /// Confirms that `step` was delivered, of this job, at `now`.

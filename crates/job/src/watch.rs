@@ -16,6 +16,7 @@ use crate::keys;
 use crate::look::{Inspection, is_valid};
 use crate::observer::{Observer, Position, Step, StoreLag};
 use crate::results::Reader;
+use crate::silence::{self, Silence};
 use crate::storage::{Stop, decode_root};
 use crate::time::Time;
 
@@ -35,10 +36,23 @@ pub struct Notification {
 pub enum Next {
     /// Deliver this, then ask again.
     Notify(Box<Notification>),
+    /// Leave if you like: everything has been delivered, nothing is expected soon, and
+    /// [`Engine::still_silent`] tells when to come back. Only where [`Watcher::may_leave`].
+    Silent(Box<Silence>),
     /// The job does not exist any more.
     Gone,
     /// Everything has been delivered.
     Over,
+}
+
+/// Whether a watcher leaves a job.
+enum Leaving {
+    /// There may be news soon.
+    No,
+    /// A look has to show first what to know of the job.
+    AfterLook,
+    /// There is nothing to stay for.
+    Now(Box<Silence>),
 }
 
 /// The result of waiting for the run in the same invocation.
@@ -95,6 +109,9 @@ pub struct Watcher<'a, E> {
     valid_until: Time,
     /// The feed of the run in the same invocation, until that is over.
     feed: Option<&'a Feed>,
+    /// What tells whether the watcher leaves, if it may. (A function, so that components whose
+    /// watchers always stay have none of this in them.)
+    leaving: Option<fn(&Self) -> Leaving>,
     pacer: PollPacer,
     began: Duration,
     /// Time at which the read of the current state began: the state may be as old.
@@ -129,6 +146,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             bytes: Vec::new(),
             valid_until: Time::default(),
             feed: None,
+            leaving: None,
             pacer: PollPacer::new(self.settings, now, silence),
             began: now,
             looked: now,
@@ -140,7 +158,8 @@ impl<'a, E: Effects> Engine<'a, E> {
 
 impl<'a, E: Effects> Watcher<'a, E> {
     /// Follows several jobs as one stream: each notification as it comes, with the number that its
-    /// watcher has here, and [`Next::Gone`] when a job is no more. Ends when every watcher is over.
+    /// watcher has here, and as the last of a watcher [`Next::Gone`] or [`Next::Silent`]. Ends when
+    /// every watcher is over.
     /// What the stream yields counts as delivered.
     pub fn all(
         watchers: impl IntoIterator<Item = (usize, Self)>,
@@ -156,7 +175,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
                         watcher.mark_delivered(&notification);
                         Some(((number, Next::Notify(notification)), Some(watcher)))
                     }
-                    Next::Gone => Some(((number, Next::Gone), None)),
+                    last @ (Next::Gone | Next::Silent(_)) => Some(((number, last), None)),
                     Next::Over => None,
                 }
             })
@@ -169,6 +188,13 @@ impl<'a, E: Effects> Watcher<'a, E> {
     #[must_use]
     pub fn beside(mut self, feed: &'a Feed) -> Self {
         self.feed = Some(feed);
+        self
+    }
+
+    /// Makes the watcher say when nobody need wait for the job's next news: [`Next::Silent`].
+    #[must_use]
+    pub fn may_leave(mut self, may: bool) -> Self {
+        self.leaving = may.then_some(Self::leaving);
         self
     }
 
@@ -205,7 +231,12 @@ impl<'a, E: Effects> Watcher<'a, E> {
                 }
                 None => {}
             }
-            self.look_again().await;
+            let is_leaving = match self.leaving.map(|leaving| leaving(self)) {
+                Some(Leaving::Now(silence)) => return Next::Silent(silence),
+                Some(Leaving::AfterLook) => true,
+                Some(Leaving::No) | None => false,
+            };
+            self.look_again(is_leaving).await;
         }
     }
 
@@ -273,12 +304,38 @@ impl<'a, E: Effects> Watcher<'a, E> {
         }
     }
 
-    /// Waits until the state may have changed, and gets it.
-    async fn look_again(&mut self) {
+    /// Whether everything has been told of a job that has been silent for long.
+    fn leaving(&self) -> Leaving {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        let now = effects.now();
+        match &self.state {
+            Some(Inspection::Running(root))
+                if self.observer.is_level_with(root) && silence::is_long(root, now, settings) =>
+            {
+                if self.bytes.is_empty() {
+                    return Leaving::AfterLook;
+                }
+                if !is_valid(self.valid_until, root, now, settings) {
+                    return Leaving::No;
+                }
+                let beat = now.plus(self.observer.until_heartbeat(now));
+                let silence = Silence::of(root, &self.bytes, self.valid_until, beat);
+                Leaving::Now(Box::new(silence))
+            }
+            _ => Leaving::No,
+        }
+    }
+
+    /// Waits until the state may have changed, and gets it; one who is about to leave does not wait
+    /// for what he has to know before.
+    async fn look_again(&mut self, is_leaving: bool) {
         let Engine {
             effects, settings, ..
         } = self.engine;
         match self.feed {
+            None if is_leaving => {}
             None => self.pause().await,
             Some(feed) => match self.listen(feed).await {
                 FeedUpdate::Root(root) => {

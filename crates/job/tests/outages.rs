@@ -19,7 +19,7 @@ use job::effects::{
 };
 use job::{
     Engine, Enrichment, FirstStage, HandOver, Item, JobId, Keyring, MadeBy, Name, NewJob, Next,
-    Pipeline, RateLimit, Root, Scan, Settings, Time,
+    Pipeline, RateLimit, Root, Scan, Settings, Silence, Time,
 };
 use serde_json::{Value, json};
 use vision::{BoundingBox, Detection, Vision, VisionKind};
@@ -506,9 +506,43 @@ fn list(books: std::ops::Range<u32>) -> Vec<Item> {
     books.map(item).collect()
 }
 
+/// Follows a job to its end. One that may leave does so when the job is silent, and comes back when
+/// a look says so, as an edge does; returns how often it left.
+async fn follow(
+    (process, settings): (&Process, &Settings),
+    engine: Engine<'_, Process>,
+    id: JobId,
+    may_leave: bool,
+) -> usize {
+    let (mut last, mut left) = (None, 0);
+    loop {
+        let state = engine.inspect(&id).await.unwrap();
+        let observer = engine.observer(last, false);
+        let mut watcher = engine
+            .watch(id.clone(), observer, state)
+            .may_leave(may_leave);
+        let mut silence = loop {
+            match watcher.next().await {
+                Next::Notify(notification) => watcher.mark_delivered(&notification),
+                Next::Silent(silence) => break Some(*silence),
+                Next::Gone | Next::Over => return left,
+            }
+        };
+        (last, left) = (Some(watcher.position()), left + 1);
+        while let Some(mut kept) = silence {
+            let now = process.now();
+            if kept.beat <= now {
+                kept.beat = now.plus(settings.heartbeat);
+            }
+            process.sleep(kept.pause(now, settings)).await;
+            silence = engine.still_silent(kept).await.unwrap();
+        }
+    }
+}
+
 /// The reads and writes from the tenth to the thirtieth second of a job whose provider answers
-/// after a minute, with so many watchers.
-fn used_in_silence(watchers: usize) -> [usize; 2] {
+/// after a minute, with so many watchers, and how often each of them left.
+fn used_in_silence(watchers: usize, may_leave: bool) -> ([usize; 2], Vec<usize>) {
     let world = World::new(|_, _| Treat::Slow(60.0));
     let process: &'static Process = Box::leak(Box::new(Process(world)));
     let settings: &'static Settings = Box::leak(Box::new(Settings::local()));
@@ -525,15 +559,14 @@ fn used_in_silence(watchers: usize) -> [usize; 2] {
         engine.run_created(created, None, enrichment).await;
     };
     let mut tasks = vec![create.boxed_local()];
+    let left = Rc::new(RefCell::new(Vec::new()));
     for _ in 0..watchers {
         let id = id.clone();
+        let left = left.clone();
         let watch = async move {
             process.sleep(Duration::from_secs(1)).await;
-            let state = engine.inspect(&id).await.unwrap();
-            let mut watcher = engine.watch(id, engine.observer(None, false), state);
-            while let Next::Notify(notification) = watcher.next().await {
-                watcher.mark_delivered(&notification);
-            }
+            let times = follow((process, settings), engine, id, may_leave).await;
+            left.borrow_mut().push(times);
         };
         tasks.push(watch.boxed_local());
     }
@@ -544,22 +577,103 @@ fn used_in_silence(watchers: usize) -> [usize; 2] {
     let used = world.used.borrow();
     let in_silence = used.iter().filter(|(at, _)| (10.0..30.0).contains(at));
     let writes = in_silence.clone().filter(|(_, is_write)| *is_write).count();
-    [in_silence.count() - writes, writes]
+    let reads = in_silence.count() - writes;
+    ([reads, writes], left.take())
 }
 
 /// Every look whether a client cancels is one read, every renewal of the lease one more and a
 /// write; a watcher's look is one read, and two more when it believed the lease until then.
 #[test]
 fn a_job_that_waits_for_its_provider_and_who_watches_it_use_the_store_rarely() {
-    let [reads, writes] = used_in_silence(0);
-    let [with_one, writes_with_one] = used_in_silence(1);
-    let [with_ten, writes_with_ten] = used_in_silence(10);
+    let ([reads, writes], _) = used_in_silence(0, false);
+    let ([with_one, writes_with_one], _) = used_in_silence(1, false);
+    let ([with_ten, writes_with_ten], left) = used_in_silence(10, false);
+    assert_eq!(left, [0; 10]);
     println!("{reads} reads, {with_one} and {with_ten} with watchers; {writes} writes");
     assert!(reads <= 20, "{reads}");
     assert!(writes <= 4, "{writes}");
     assert!(with_one - reads <= 20, "{with_one}");
     assert!(with_ten - reads <= 200, "{with_ten}");
     assert_eq!([writes_with_one, writes_with_ten], [writes; 2]);
+}
+
+/// Who has left a silent job, and has somebody look, costs no more reads than who stays, and comes
+/// back once: for what the job says next.
+#[test]
+fn who_leaves_a_silent_job_is_called_back_when_it_speaks() {
+    let ([reads, writes], _) = used_in_silence(0, false);
+    let ([with_ten, writes_with_ten], left) = used_in_silence(10, true);
+    println!("{reads} reads, {with_ten} with ten who left");
+    assert_eq!(left, [1; 10]);
+    assert!(with_ten - reads <= 200, "{with_ten}");
+    assert_eq!(writes_with_ten, writes);
+}
+
+/// Leaves a job whose first run has died, while that run has its lease.
+async fn leave(process: &Process, engine: Engine<'_, Process>, new: &NewJob) -> Silence {
+    drop(engine.create(new, &list(0..10)).await.unwrap());
+    process.sleep(Duration::from_secs(5)).await;
+    let state = engine.inspect(new.name.id()).await.unwrap();
+    let watcher = engine.watch(new.name.id().clone(), engine.observer(None, false), state);
+    let mut watcher = watcher.may_leave(true);
+    let Next::Notify(notification) = watcher.next().await else {
+        panic!("it has not been told what the job is");
+    };
+    watcher.mark_delivered(&notification);
+    match watcher.next().await {
+        Next::Silent(silence) => *silence,
+        next => panic!("there is nothing to stay for, but {next:?}"),
+    }
+}
+
+/// A watcher leaves only a job that a run works on, and is called back when that run has died, and
+/// some time before the job is given up.
+#[test]
+fn who_leaves_a_silent_job_is_called_back_to_revive_it() {
+    let world = World::new(|_, _| Treat::Answer);
+    let process: &'static Process = Box::leak(Box::new(Process(world)));
+    let settings = Settings::resolve("local", "lease=60000 stall=60000").unwrap();
+    let settings: &'static Settings = Box::leak(Box::new(settings));
+    let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
+    let engine = Engine::new(process, settings, keyring);
+    let new = new_job(world);
+    let id = new.name.id().clone();
+    let look = async move {
+        let silence = leave(process, engine, &new).await;
+        let kept = engine.still_silent(silence.clone()).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&silence));
+        // News of any kind, even if only the bytes tell.
+        let key = job::keys::root(&id);
+        let root = world.store.borrow()[&key].clone();
+        world.store.borrow_mut().get_mut(&key).unwrap().push(b' ');
+        assert_eq!(engine.still_silent(silence.clone()).await.unwrap(), None);
+        world.store.borrow_mut().remove(&key);
+        assert_eq!(engine.still_silent(silence.clone()).await.unwrap(), None);
+        world.store.borrow_mut().insert(key, root);
+        assert!(
+            engine
+                .still_silent(silence.clone())
+                .await
+                .unwrap()
+                .is_some()
+        );
+        // The job would be given up at a minute.
+        process.sleep(Duration::from_secs(36)).await;
+        assert_eq!(engine.still_silent(silence).await.unwrap(), None);
+    };
+    world.run(&mut vec![look.boxed_local()]);
+
+    let patient = Settings::resolve("local", "lease=10000").unwrap();
+    let settings: &'static Settings = Box::leak(Box::new(patient));
+    let engine = Engine::new(process, settings, keyring);
+    let new = new_job(world);
+    let look = async move {
+        let silence = leave(process, engine, &new).await;
+        // No run works on it, once the lease of the one that died is over.
+        process.sleep(Duration::from_secs(15)).await;
+        assert_eq!(engine.still_silent(silence).await.unwrap(), None);
+    };
+    world.run(&mut vec![look.boxed_local()]);
 }
 
 #[test]

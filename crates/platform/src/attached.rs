@@ -47,6 +47,7 @@ pub async fn stream_and_run(
         budget,
         reconnect_after,
         transport: "attached",
+        park: None,
     };
     let Some(writer) = exchange.stream(200, stream::headers()) else {
         return Ok(());

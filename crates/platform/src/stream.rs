@@ -7,7 +7,7 @@ use api::sse::{self, Generation, Spelling};
 use futures::stream::{StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Log, within};
-use job::{Next, Position, Step, Watcher, millis};
+use job::{Next, Position, Silence, Step, Watcher, millis};
 use serde_json::json;
 
 use crate::exchange::Exchange;
@@ -17,6 +17,9 @@ use crate::spin::Spin;
 /// The header that a proxy sets to 0 when it has no capacity for another stream: the stream ends at
 /// once then, and the client polls.
 const BUDGET_HEADER: &str = "x-stream-budget";
+/// The header by which an edge offers to keep streams that have nothing to say: `any`, or those that
+/// have no budget of time.
+const PARK_HEADER: &str = "x-edge-park";
 /// Pause after which a client that was refused a stream polls.
 pub const RETRY_POLLING: Duration = api::status::POLL;
 
@@ -31,6 +34,8 @@ enum End {
     Left,
     /// The budget of time is used up.
     Budget,
+    /// There is nothing to say for now, and an edge keeps the stream.
+    Parked,
 }
 
 /// The events and bytes of a stream, for the log.
@@ -52,6 +57,8 @@ pub struct StreamOptions {
     pub reconnect_after: Duration,
     /// The name of the transport in the log.
     pub transport: &'static str,
+    /// Spells the event that leaves the stream of a silent job to an edge, if a watcher may leave.
+    pub park: Option<fn(&Exchange, Silence) -> Vec<u8>>,
 }
 
 /// The headers of every event stream.
@@ -87,6 +94,16 @@ pub fn budget(exchange: &Exchange) -> (Option<Duration>, Duration) {
     }
 }
 
+/// Whether a stream of this budget may be left to an edge when its job is silent for long.
+#[must_use]
+pub fn may_park(exchange: &Exchange, budget: Option<Duration>) -> bool {
+    match exchange.request.header(PARK_HEADER) {
+        Some("any") => !is_refused(exchange),
+        Some(_) => budget.is_none(),
+        None => false,
+    }
+}
+
 /// The spelling that a request asks for.
 #[must_use]
 pub fn spelling(exchange: &Exchange) -> Spelling {
@@ -119,7 +136,7 @@ pub async fn follow(
         .await
         .unwrap_or(End::Left);
     match end {
-        End::Over | End::Missing | End::Left => writer.finish().await,
+        End::Over | End::Missing | End::Left | End::Parked => writer.finish().await,
         End::Budget => {
             // A client that has left needs to know nothing.
             let _ = writer.write(&sse::retry(options.reconnect_after)).await;
@@ -148,6 +165,7 @@ impl End {
             Self::Missing => "gone",
             Self::Left => "left",
             Self::Budget => "budget",
+            Self::Parked => "parked",
         }
     }
 }
@@ -179,6 +197,12 @@ async fn write_events(
             None => return Ok(End::Budget),
             Some(None) => return Ok(end),
             Some(Some((n, Next::Notify(notification)))) => (n, notification),
+            Some(Some((_, Next::Silent(silence)))) => {
+                if let Some(park) = options.park {
+                    writer.write(&park(exchange, *silence)).await?;
+                }
+                return Ok(End::Parked);
+            }
             Some(Some(_)) => {
                 end = End::Missing;
                 continue;

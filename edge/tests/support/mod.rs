@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub revoked: Mutex<Option<String>>,
     /// Number of requests whose handler or body was dropped before its end.
     pub aborted: AtomicUsize,
+    /// Whether questions about parked streams are answered 404.
+    pub knows_no_parking: AtomicBool,
     /// Lets one answer of `/held` go.
     pub released: tokio::sync::Notify,
 }
@@ -194,6 +196,15 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         .unwrap_or(usize::MAX);
     let with_retry = asked.contains_key("retry");
     let breaks_off = asked.get("retry").is_some_and(|retry| retry == "cut");
+    // It has nothing to say as soon as it has said everything.
+    let parks = asked.contains_key("park") && seen.header("x-edge-park").is_some();
+    let parked = {
+        let say = match is_relay {
+            true => "event: state/0\ndata: still\n\n",
+            false => ": heartbeat\n\n",
+        };
+        (name.to_owned(), say)
+    };
     let no_budget = seen.header("x-stream-budget") == Some("0");
     tokio::spawn(async move {
         let _open = open;
@@ -247,6 +258,15 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
             if no_budget {
                 return;
             }
+            if parks {
+                let (name, say) = &parked;
+                let stream = serde_json::json!([name, at, say]).to_string();
+                let kept = serde_json::json!({"after": 10, "stream": stream});
+                let _ = tx
+                    .send(data(format!("event: parked\ndata: {kept}\n\n")))
+                    .await;
+                return;
+            }
             select! {
                 _ = version.changed() => {}
                 _ = cuts.changed() => {
@@ -284,6 +304,20 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         );
     }
     response.body(StreamBody::new(rx).boxed_unsync()).unwrap()
+}
+
+/// `POST /ws/session` about parked streams.
+fn still_parked(world: &World, question: &[u8]) -> Response<Body> {
+    let streams: Vec<String> = serde_json::from_slice(question).unwrap();
+    let answers = streams.iter().map(|stream| {
+        let (name, at, say): (String, usize, String) = serde_json::from_str(stream).unwrap();
+        let is_silent = world.topic(&name).entries.lock().unwrap().len() == at;
+        is_silent.then(|| serde_json::json!({"after": 10, "stream": stream, "say": say}))
+    });
+    answer(
+        200,
+        serde_json::json!(answers.collect::<Vec<_>>()).to_string(),
+    )
 }
 
 async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> {
@@ -325,6 +359,12 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
                 refusal
             } else {
                 stream(&world, &seen, &asked["topic"], "close")
+            }
+        }
+        ("POST", "/ws/session") if seen.header("x-edge-parked").is_some() => {
+            match world.knows_no_parking.load(SeqCst) {
+                true => answer(404, ""),
+                false => still_parked(&world, &seen.body),
             }
         }
         ("POST", "/ws/session") => match &seen.body[..] {
@@ -400,6 +440,7 @@ impl App {
             is_down: AtomicBool::new(false),
             revoked: Mutex::new(None),
             aborted: AtomicUsize::new(0),
+            knows_no_parking: AtomicBool::new(false),
             released: tokio::sync::Notify::new(),
         });
         let app = Self {

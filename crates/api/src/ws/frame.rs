@@ -3,10 +3,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use job::Position;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Encoding of a socket's messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encoding {
     /// JSON in text messages.
     Json,

@@ -1,0 +1,68 @@
+//! Streams that an edge keeps while they have nothing to say (edge/PROTOCOL.md, "Parked streams").
+
+use std::time::Duration;
+
+use job::{Silence, Time, millis};
+use serde::{Deserialize, Serialize};
+
+use crate::ws::Schema;
+use crate::ws::frame::Encoding;
+
+/// The largest number of streams that one request asks about.
+pub const MAX_ASKED: usize = 100;
+/// The largest size, in bytes, of a request about so many.
+pub const MAX_REQUEST: usize = MAX_ASKED * 1_024;
+
+/// What is needed to tell whether a stream has something to say again. The edge takes it for a
+/// text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedStream {
+    /// The job's silence.
+    pub silence: Silence,
+    /// How the stream spells signs of life, if it is a socket's.
+    pub socket: Option<ParkedSocket>,
+}
+
+/// What differs among the sockets of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedSocket {
+    /// The schema of its messages.
+    pub schema: Schema,
+    /// Their encoding.
+    pub encoding: Encoding,
+    /// Time at which the stream is opened again whatever its job does: its token is to be extended.
+    pub until: Time,
+}
+
+/// A stream that goes on being kept.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    /// Milliseconds until it is asked about.
+    after: u64,
+    stream: String,
+    /// Blocks for its clients.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    say: String,
+}
+
+impl ParkedStream {
+    /// Reads what an edge has kept; `None` when it comes from another version.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The stream as the edge keeps it for so long.
+    #[must_use]
+    pub fn kept(&self, pause: Duration, say: String) -> Kept {
+        let stream = serde_json::to_string(self).expect("our own types serialise");
+        let after = millis(pause);
+        Kept { after, stream, say }
+    }
+}
+
+/// The last event of a stream that is to be kept.
+pub fn event(kept: &Kept) -> Vec<u8> {
+    let data = serde_json::to_string(kept).expect("our own types serialise");
+    format!("event: parked\ndata: {data}\n\n").into_bytes()
+}

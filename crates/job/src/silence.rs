@@ -1,0 +1,112 @@
+//! Jobs that have been silent for long: what is known of one, so that somebody who keeps it can ask
+//! now and then whether anything has changed. Many such looks share one request, where a watcher
+//! takes an instance for each.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cadence::pause_in_silence;
+use crate::document::Root;
+use crate::effects::{Effects, StoreError};
+use crate::engine::Engine;
+use crate::id::JobId;
+use crate::keys;
+use crate::look::{Inspection, is_valid};
+use crate::observer::REVIVAL_GRACE;
+use crate::settings::Settings;
+use crate::storage::decode_root;
+use crate::time::Time;
+
+/// Time without news after which a watcher may be let go.
+const LONG: Duration = Duration::from_secs(3);
+
+/// A job that a run works on, and of which a watcher has been told everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Silence {
+    /// The job.
+    pub id: JobId,
+    /// Time at which the watcher is due a sign of life.
+    pub beat: Time,
+    /// A digest of the root's bytes: other bytes may be news.
+    root: u64,
+    /// Time of the job's last progress.
+    since: Time,
+    /// Time until which a run is known to work on the job.
+    valid_until: Time,
+}
+
+/// Whether a job has been silent for so long that nothing is expected soon, and a watcher need not
+/// stay; one that is about to be given up has watchers who say so.
+pub(crate) fn is_long(root: &Root, now: Time, settings: &Settings) -> bool {
+    let silence = now.since(root.updated);
+    let is_expected = root.due().distance(root.updated, now).is_some();
+    !is_expected && silence >= LONG && !is_too_long(silence, settings)
+}
+
+fn is_too_long(silence: Duration, settings: &Settings) -> bool {
+    silence >= settings.stall.saturating_sub(REVIVAL_GRACE)
+}
+
+/// The digest of a root: FNV-1a, of which nothing is asked but that it differs.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+        (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+impl Silence {
+    /// The silence of the job whose root this is, read as these bytes.
+    pub(crate) fn of(root: &Root, bytes: &[u8], valid_until: Time, beat: Time) -> Self {
+        Self {
+            id: root.id.clone(),
+            beat,
+            root: digest(bytes),
+            since: root.updated,
+            valid_until,
+        }
+    }
+
+    /// The pause until the next look: as long as that of a watcher, and no longer than until the
+    /// next sign of life.
+    #[must_use]
+    pub fn pause(&self, now: Time, settings: &Settings) -> Duration {
+        let pause = pause_in_silence(now.since(self.since), settings);
+        pause.min(self.beat.since(now)).max(settings.look_min)
+    }
+}
+
+impl<E: Effects> Engine<'_, E> {
+    /// Looks whether a job is as silent as it was; `None` when it may have news, or needs a run or
+    /// its watchers. One `get` as long as a run is known to work on the job.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn still_silent(&self, silence: Silence) -> Result<Option<Silence>, StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let bytes = effects.get(&keys::root(&silence.id)).await?;
+        let Some(bytes) = bytes.filter(|bytes| digest(bytes) == silence.root) else {
+            return Ok(None);
+        };
+        let now = effects.now();
+        if is_too_long(now.since(silence.since), settings) {
+            return Ok(None);
+        }
+        if now < silence.valid_until && silence.valid_until <= now.plus(settings.lease * 2) {
+            return Ok(Some(silence));
+        }
+        let root = decode_root(effects, &silence.id, &bytes);
+        let assessment = self.assess(root).await?;
+        let is_running = match &assessment.state {
+            Inspection::Running(root) => is_valid(assessment.valid_until, root, now, settings),
+            Inspection::Missing | Inspection::Idle(_) | Inspection::Ended(_) => false,
+        };
+        Ok(is_running.then_some(Silence {
+            valid_until: assessment.valid_until,
+            ..silence
+        }))
+    }
+}

@@ -1,0 +1,202 @@
+//! Streams that the application leaves to the edge while they have nothing to say.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod support;
+
+use http::Method;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use support::{
+    reader::{Reader, event},
+    *,
+};
+
+const RETRY: &str = "retry: 5000\n\n";
+const BEAT: &str = ": heartbeat\n\n";
+
+fn events(topic: &str) -> String {
+    format!("/events/{topic}?key=e-{topic}&position=1&terminal=completed&snapshots=state&park=1")
+}
+
+fn socket(topic: &str) -> String {
+    format!("topic={topic}&key=s-{topic}&park=1")
+}
+
+/// What comes after the signs of life.
+async fn news(reader: &mut Reader) -> String {
+    loop {
+        let block = reader.block().await;
+        if block != BEAT {
+            return block;
+        }
+    }
+}
+
+async fn message(socket: &mut Socket) -> String {
+    loop {
+        let text = text(socket).await;
+        if text != "still" {
+            return text;
+        }
+    }
+}
+
+/// Waits until a line is among the edge's metrics.
+async fn metric(edge: &Served, line: &str) {
+    until(|| edge.edge.metrics().lines().any(|there| there == line)).await;
+}
+
+/// The streams that one request asked about at most.
+fn most_asked(app: &App) -> usize {
+    let questions = app.world.seen(&Method::POST, "/ws/session");
+    let lengths = questions.iter().map(|seen| {
+        let about: Vec<String> = serde_json::from_slice(&seen.body).unwrap();
+        assert_eq!(
+            seen.header("x-edge-parked"),
+            Some(&*about.len().to_string())
+        );
+        about.len()
+    });
+    lengths.max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn silent_streams_and_sockets_hold_no_answer_and_are_asked_about_together() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topics: Vec<String> = (0..20).map(|n| format!("t{n}")).collect();
+    let (mut readers, mut sockets) = (Vec::new(), Vec::new());
+    for name in &topics {
+        app.world.topic(name).say("state", format!("{name} begins"));
+        readers.push(Reader::open(&edge, &events(name), &[]).await);
+        sockets.push(edge.connect(&socket(name)).await);
+    }
+    for (name, (reader, socket)) in topics.iter().zip(readers.iter_mut().zip(&mut sockets)) {
+        let begins = format!("{name} begins");
+        assert_eq!(reader.block().await, RETRY);
+        assert_eq!(reader.block().await, event(1, "state", &begins));
+        assert_eq!(message(socket).await, begins);
+        // Each is kept alive as the application says.
+        assert_eq!(reader.block().await, BEAT);
+        assert_eq!(text(socket).await, "still");
+    }
+    until(|| app.world.streams.load(SeqCst) == 0).await;
+    metric(&edge, "edge_streams_parked 40").await;
+    metric(&edge, "edge_upstream_streams_open 0").await;
+    metric(&edge, "edge_upstream_sessions_open 0").await;
+    until(|| most_asked(&app) > 1).await;
+    // Nothing was lost, and it is nobody else's news.
+    for name in topics.iter().step_by(3) {
+        for n in 2..=4 {
+            app.world.topic(name).say("message", format!("{name} {n}"));
+        }
+    }
+    for (n, name) in topics.iter().enumerate().step_by(3) {
+        for id in 2..=4 {
+            let said = format!("{name} {id}");
+            assert_eq!(news(&mut readers[n]).await, event(id, "message", &said));
+            assert_eq!(message(&mut sockets[n]).await, said);
+        }
+    }
+    metric(&edge, "edge_streams_parked 40").await;
+    for name in &topics {
+        let topic = app.world.topic(name);
+        topic.say("completed", format!("{name} ends"));
+    }
+    for (name, mut reader) in topics.iter().zip(readers) {
+        let block = news(&mut reader).await;
+        assert!(block.contains(&format!("data: {name} ends\n")), "{block}");
+        assert_eq!(reader.rest().await, (String::new(), true));
+    }
+    drop(sockets);
+    metric(&edge, "edge_streams_parked 0").await;
+    metric(&edge, "edge_streams_mended_total 0").await;
+}
+
+#[tokio::test]
+async fn who_comes_later_joins_a_parked_stream_wherever_it_is() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let mut first = Reader::open(&edge, &events("a"), &[]).await;
+    assert_eq!(first.block().await, RETRY);
+    metric(&edge, "edge_streams_parked 1").await;
+    topic.say("book", "2");
+    let mut late = Reader::open(&edge, &events("a"), &[("last-event-id", "1")]).await;
+    assert_eq!(late.block().await, RETRY);
+    assert_eq!(news(&mut late).await, event(2, "book", "2"));
+    metric(&edge, "edge_streams_parked 1").await;
+    topic.say("completed", "all");
+    for (reader, from) in [(&mut first, 1), (&mut late, 3)] {
+        for n in from..=2 {
+            assert_eq!(news(reader).await, event(n, "book", &n.to_string()));
+        }
+        assert_eq!(news(reader).await, event(3, "completed", "all"));
+        assert_eq!(reader.rest().await, (String::new(), true));
+    }
+}
+
+#[tokio::test]
+async fn an_application_that_cannot_be_asked_keeps_its_streams() {
+    let app = App::start().await;
+    app.world.knows_no_parking.store(true, SeqCst);
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("message", "1");
+    let mut reader = Reader::open(&edge, &events("a"), &[]).await;
+    let mut socket = edge.connect(&socket("a")).await;
+    // One question is enough to know, whoever it was about.
+    until(|| !app.world.seen(&Method::POST, "/ws/session").is_empty()).await;
+    until(|| app.world.streams.load(SeqCst) == 2).await;
+    metric(&edge, "edge_streams_parked 0").await;
+    topic.say("message", "2");
+    assert_eq!(message(&mut socket).await, "1");
+    assert_eq!(message(&mut socket).await, "2");
+    topic.say("completed", "all");
+    let told = event(1, "message", "1") + &event(2, "message", "2");
+    let expected = format!("{RETRY}{told}{}", event(3, "completed", "all"));
+    assert_eq!(reader.rest().await, (expected, true));
+}
+
+#[tokio::test]
+async fn a_restart_is_a_pause_for_parked_streams() {
+    let app = App::start().await;
+    let mut config = config();
+    config.times.heartbeat = Duration::from_millis(30);
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    topic.say("message", "1");
+    let mut reader = Reader::open(&edge, &events("a"), &[]).await;
+    let mut socket = edge.connect(&socket("a")).await;
+    assert_eq!(reader.block().await, RETRY);
+    assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+    assert_eq!(message(&mut socket).await, "1");
+    metric(&edge, "edge_streams_parked 2").await;
+    app.kill().await;
+    assert_eq!(reader.block().await, BEAT);
+    topic.say("message", "2");
+    app.restart().await;
+    assert_eq!(news(&mut reader).await, event(2, "message", "2"));
+    assert_eq!(message(&mut socket).await, "2");
+    topic.say("completed", "all");
+    assert_eq!(news(&mut reader).await, event(3, "completed", "all"));
+    assert_eq!(reader.rest().await, (String::new(), true));
+}
+
+#[tokio::test]
+async fn a_parked_stream_is_forgotten_with_its_last_client() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    app.world.topic("a").say("message", "1");
+    let reader = Reader::open(&edge, &events("a"), &[]).await;
+    let socket = edge.connect(&socket("a")).await;
+    metric(&edge, "edge_streams_parked 2").await;
+    drop((reader, socket));
+    metric(&edge, "edge_streams_parked 0").await;
+    // Nobody asks about what nobody follows; and who comes then begins anew.
+    let mut again = Reader::open(&edge, &events("a"), &[]).await;
+    assert_eq!(again.block().await, RETRY);
+    assert_eq!(news(&mut again).await, event(1, "message", "1"));
+    metric(&edge, "edge_streams_parked 1").await;
+}
