@@ -366,9 +366,10 @@ impl<K: Kind> Streams<K> {
     }
 
     /// Delivers a stream that was just accepted to its subscriber, or lets it join the stream that
-    /// is there already. `permit` is held as long as the answer is read, and lingers when the client
-    /// leaves it, not when it goes over to another stream or is parked: an application notices that
-    /// as soon as a client goes, and a crowd that comes at the same moment needs the room.
+    /// is there already. `permit` is held as long as the answer is read, and lingers when the
+    /// client leaves it, not when it goes over to another stream or is parked: an application
+    /// notices that as soon as a client goes, and a crowd that comes at the same moment needs the
+    /// room.
     pub(crate) fn attach(
         self: &Arc<Self>,
         subscriber: &Arc<Subscriber<K>>,

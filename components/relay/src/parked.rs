@@ -1,5 +1,5 @@
-//! `POST /ws/session` with `X-Edge-Parked`: which of the streams that an edge keeps have something to
-//! say again.
+//! `POST /ws/session` with `X-Edge-Parked`: which of the streams that an edge keeps have something
+//! to say again.
 
 use std::time::Duration;
 

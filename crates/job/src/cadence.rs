@@ -178,8 +178,8 @@ impl PollPacer {
     }
 }
 
-/// The pause before the next look at a job that has been silent for so long, and of which nothing is
-/// foreseen.
+/// The pause before the next look at a job that has been silent for so long, and of which nothing
+/// is foreseen.
 pub(crate) fn pause_in_silence(silence: Duration, settings: &Settings) -> Duration {
     part_of(silence).clamp(settings.look_min, longest_pause(settings.look_max))
 }

@@ -17,8 +17,8 @@ use crate::spin::Spin;
 /// The header that a proxy sets to 0 when it has no capacity for another stream: the stream ends at
 /// once then, and the client polls.
 const BUDGET_HEADER: &str = "x-stream-budget";
-/// The header by which an edge offers to keep streams that have nothing to say: `any`, or those that
-/// have no budget of time.
+/// The header by which an edge offers to keep streams that have nothing to say: `any`, or those
+/// that have no budget of time.
 const PARK_HEADER: &str = "x-edge-park";
 /// Pause after which a client that was refused a stream polls.
 pub const RETRY_POLLING: Duration = api::status::POLL;
