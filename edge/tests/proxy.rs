@@ -57,7 +57,7 @@ async fn what_a_client_claims_to_be_is_not_passed_on() {
     let edge = Served::start(config(), &app).await;
     edge.raw(
         b"GET /x HTTP/1.1\r\nHost: x\r\nX-Edge-Secret: guess\r\nX-Edge-Client: 1.1.1.1\r\nX-Edge-Other: 1\r\n\
-        X-Stream-Budget: 0\r\nX-Forwarded-For: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n\
+        X-Edge-Park: unlimited\r\nX-Stream-Budget: 0\r\nX-Forwarded-For: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n\
         Connection: close, X-Named\r\nX-Named: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: x\r\n\r\n",
     )
     .await;
@@ -68,6 +68,8 @@ async fn what_a_client_claims_to_be_is_not_passed_on() {
         "forwarded",
         "host",
         "x-edge-client",
+        // Offered by the edge itself: it cannot know what is a stream.
+        "x-edge-park",
         "x-edge-secret",
         "x-forwarded-for",
         "x-forwarded-host",
@@ -75,6 +77,7 @@ async fn what_a_client_claims_to_be_is_not_passed_on() {
     ];
     assert_eq!(names, ours);
     assert_eq!(seen.header("x-edge-client"), Some("127.0.0.1"));
+    assert_eq!(seen.header("x-edge-park"), Some("any"));
     let answer = edge
         .raw(b"GET /private-headers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await;
