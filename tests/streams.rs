@@ -277,9 +277,7 @@ fn who_follows_a_silent_job_holds_no_instance_and_hears_what_it_says() {
     let mut followed: Vec<(Job, Stream, Socket)> = (0..5)
         .map(|_| {
             let job = app.import(&stand_ins::library(10));
-            // What a client says of the edge's business is nothing to the application.
-            let request = app.request("GET", &job.sse_url);
-            let stream = Stream::open(request.header("x-edge-park", "any"));
+            let stream = app.stream(&job.sse_url);
             let query = format!("jobId={}&token={}&schema=2.0.0", job.id, job.token);
             (job, stream, Socket::open(app.address(), &query, &[]))
         })
@@ -309,6 +307,19 @@ fn who_follows_a_silent_job_holds_no_instance_and_hears_what_it_says() {
         assert_eq!((&last["type"], code), (&json!("error"), 1000), "{last}");
         parked(8 - 2 * number);
     }
+}
+
+/// What a client says of the edge's business is nothing to the application: a stream that has a
+/// budget lasts for that, however silent it is.
+#[test]
+fn no_client_can_have_its_stream_parked() {
+    let (app, job) = waiting("stream_budget=5000");
+    let request = app.request("GET", &job.sse_url);
+    let mut stream = Stream::open(request.header("x-edge-park", "any"));
+    let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
+    assert_eq!(frames.last(), Some(&Frame::Retry(250)), "{frames:?}");
+    let parked = |frame: &Frame| matches!(frame, Frame::Event(event) if event.name == "parked");
+    assert!(!frames.iter().any(parked), "{frames:?}");
 }
 
 #[test]

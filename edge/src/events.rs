@@ -3,7 +3,7 @@
 use crate::{
     body::Linger,
     config::Times,
-    headers::{EDGE_POSITION, EDGE_SNAPSHOTS, LAST_EVENT_ID},
+    headers::{EDGE_PARK, EDGE_POSITION, EDGE_SNAPSHOTS, LAST_EVENT_ID},
     hub::{AcceptedStream, Kind, Reason, Resumed, Said, Streams, Subscriber},
     mend::{self, CutShort, HEARTBEAT},
     metrics::Metrics,
@@ -14,6 +14,7 @@ use crate::{
     sse::{Block, EventStream},
     upstream::{Body, BodyError, Upstream},
 };
+use admission::STREAM_BUDGET;
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -79,7 +80,7 @@ enum Opening {
 }
 
 impl EventReader {
-    fn read(&mut self, block: &Block) -> Said<Events> {
+    fn read(&mut self, block: &Block, may_park: bool) -> Said<Events> {
         let fields = block.fields();
         let said = |slot, id: Option<Position>, text| {
             let delivery = Delivery {
@@ -107,7 +108,7 @@ impl EventReader {
         if fields.data.is_none() {
             return said(Some(Arc::from("comment")), None, None);
         }
-        if fields.event == PARKED && fields.id.is_none() {
+        if may_park && fields.event == PARKED && fields.id.is_none() {
             let parked = fields.data.as_deref().and_then(Parked::read);
             return parked.map_or(Said::End(End::Cut), Said::Parked);
         }
@@ -160,13 +161,21 @@ impl Kind for Events {
     const WAITS_FOR_READERS: bool = true;
     const SHOWS_IDS: bool = true;
 
-    async fn resume(&self, request: &EventsRequest, last_id: Option<&str>) -> Resumed {
+    async fn resume(
+        &self,
+        request: &EventsRequest,
+        last_id: Option<&str>,
+        may_park: bool,
+    ) -> Resumed {
         let mut again = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
         *again.uri_mut() = request.uri.clone();
         let headers = again.headers_mut();
         headers.clone_from(&request.headers);
         headers.remove(LAST_EVENT_ID);
-        self.offer(headers);
+        // Whoever asked when there was no room follows a stream that has some.
+        headers.remove(STREAM_BUDGET);
+        headers.remove(EDGE_PARK);
+        let may_park = may_park && self.offer(headers);
         if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(LAST_EVENT_ID, id);
         }
@@ -178,7 +187,7 @@ impl Kind for Events {
             StatusCode::OK if mend::is_mendable(&Method::GET, &response) => {
                 match stream_key(response.headers()) {
                     Some(key) if key == request.key => {
-                        Resumed::Stream(self.stream(response.into_body()))
+                        Resumed::Stream(self.stream(response.into_body()), may_park)
                     }
                     Some(_) => Resumed::Refused,
                     // It only says when to ask again.
@@ -194,8 +203,8 @@ impl Kind for Events {
         }
     }
 
-    fn read(&self, reader: &mut EventReader, block: &Block) -> Said<Self> {
-        reader.read(block)
+    fn read(&self, reader: &mut EventReader, block: &Block, may_park: bool) -> Said<Self> {
+        reader.read(block, may_park)
     }
 
     fn ended(&self, reader: &mut EventReader, is_clean: bool) -> Option<End> {
@@ -232,9 +241,10 @@ impl Kind for Events {
 }
 
 impl Events {
-    /// Offers in a request to keep the stream while it has nothing to say.
-    pub(crate) fn offer(&self, headers: &mut HeaderMap) {
-        self.parking.offer(headers, self.mends_budgets);
+    /// Offers in a request to keep the stream while it has nothing to say; false when nothing is
+    /// offered now.
+    pub(crate) fn offer(&self, headers: &mut HeaderMap) -> bool {
+        self.parking.offer(headers, self.mends_budgets)
     }
 
     fn stream(&self, body: Body) -> EventStream {
@@ -255,6 +265,8 @@ pub(crate) struct Newcomer<P: Send + 'static> {
     pub(crate) permit: Linger<P>,
     /// Whether there is room for its own answer to last; else it can only join what others follow.
     pub(crate) may_lead: bool,
+    /// Whether it was offered to park the stream.
+    pub(crate) may_park: bool,
     pub(crate) max_unread: usize,
     pub(crate) shutdown: CancellationToken,
 }
@@ -296,6 +308,7 @@ impl Streams<Events> {
             key: Some(key),
             may_lead: newcomer.may_lead,
             last_id,
+            may_park: newcomer.may_park,
             stream: self.kind.stream(body),
             reader,
         };

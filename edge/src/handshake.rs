@@ -154,14 +154,19 @@ fn refuse(full: Full, what: &str) -> Response<Body> {
 }
 
 impl Gate {
-    pub(crate) fn new(streams: Arc<Streams<Relay>>, limits: Limits) -> Self {
+    /// A gate whose sockets are fed from `streams`; `upstream_sessions` has the room for these.
+    pub(crate) fn new(
+        streams: Arc<Streams<Relay>>,
+        upstream_sessions: Limiter<ClientKey>,
+        limits: Limits,
+    ) -> Self {
         Self {
             relay: streams.kind.clone(),
             times: streams.times.clone(),
             metrics: streams.metrics.clone(),
             sockets: Limiter::new(limits.sockets),
             waiting: Mutex::default(),
-            upstream_sessions: Limiter::new(limits.upstream_sessions),
+            upstream_sessions,
             limits,
             streams,
         }
@@ -237,7 +242,7 @@ impl Gate {
                 "the query or a header is malformed",
             )
         })?;
-        let accepted = match self.relay.open(&session, None).await {
+        let accepted = match self.relay.open(&session, None, true).await {
             Opened::Accepted(accepted) => accepted,
             Opened::Over => return Err(answer::no_upstream(true)),
             Opened::Refused(refusal) | Opened::Unavailable(refusal) => return Err(refusal),
@@ -268,6 +273,7 @@ impl Gate {
             key: accepted.key,
             may_lead: true,
             last_id: None,
+            may_park: accepted.may_park,
             stream: accepted.stream,
             reader: (),
         };

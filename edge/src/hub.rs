@@ -7,7 +7,7 @@ use crate::{
     config::Times,
     metrics::Metrics,
     outbox::{Delivery, Outbox, Outgoing},
-    parking::{Parked, Parking},
+    parking::{Parked, Parking, Verdict},
     position::Position,
     sse::{Block, EventStream, Next},
 };
@@ -30,6 +30,12 @@ use tokio::{
 
 /// Pause between looks whether the others are as far as a listener that waits to join them.
 const JOIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Pause between looks for room to open a parked stream again.
+const ROOM_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often in a row a stream is opened for nothing before it is not parked again.
+const MOST_IN_VAIN: u32 = 2;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -57,15 +63,16 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// far, so that no counter of the ids that it sees goes down.
     const SHOWS_IDS: bool;
 
-    /// Asks for what comes after `last_id`.
+    /// Asks for what comes after `last_id`; `may_park`: the stream may be left to the edge again.
     fn resume(
         &self,
         request: &Self::Request,
         last_id: Option<&str>,
+        may_park: bool,
     ) -> impl Future<Output = Resumed> + Send;
 
-    /// What a block says.
-    fn read(&self, reader: &mut Self::Reader, block: &Block) -> Said<Self>;
+    /// What a block says, of an answer that may be parked or not.
+    fn read(&self, reader: &mut Self::Reader, block: &Block, may_park: bool) -> Said<Self>;
 
     /// A stream has ended, cleanly or not; `None` when it is to be resumed.
     fn ended(&self, reader: &mut Self::Reader, is_clean: bool) -> Option<Self::End>;
@@ -100,8 +107,8 @@ pub(crate) enum Said<K: Kind> {
 
 /// The answer to a request for the rest of a stream.
 pub(crate) enum Resumed {
-    /// The stream goes on.
-    Stream(EventStream),
+    /// The stream goes on; whether it may be parked.
+    Stream(EventStream, bool),
     /// There is nothing more.
     Over,
     /// Not for this listener.
@@ -335,11 +342,16 @@ impl<K: Kind> Hub<K> {
     }
 }
 
+/// Takes room for an answer of the application; it is free again when what is returned is dropped.
+pub(crate) type TakeRoom = Box<dyn Fn() -> Option<Box<dyn Send>> + Send + Sync>;
+
 /// The upstream streams of one kind, by their keys.
 pub(crate) struct Streams<K: Kind> {
     pub(crate) kind: Arc<K>,
     pub(crate) times: Times,
     pub(crate) metrics: Arc<Metrics>,
+    /// Takes room for one more answer of the application, if there is any.
+    room: TakeRoom,
     shared: Mutex<HashMap<String, Arc<Hub<K>>>>,
 }
 
@@ -351,13 +363,21 @@ pub(crate) struct AcceptedStream<K: Kind> {
     pub(crate) may_lead: bool,
     /// The id that the answer begins after, if it says so.
     pub(crate) last_id: Option<String>,
+    /// Whether it was offered to park the stream.
+    pub(crate) may_park: bool,
     pub(crate) stream: EventStream,
     pub(crate) reader: K::Reader,
 }
 
 impl<K: Kind> Streams<K> {
-    pub(crate) fn new(kind: Arc<K>, times: Times, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(
+        kind: Arc<K>,
+        times: Times,
+        metrics: Arc<Metrics>,
+        room: TakeRoom,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            room,
             kind,
             times,
             metrics,
@@ -400,6 +420,7 @@ impl<K: Kind> Streams<K> {
             join,
             streams: self.clone(),
             reader: answer.reader,
+            may_park: answer.may_park,
             last_word: Instant::now(),
         };
         let metrics = self.metrics.clone();
@@ -434,6 +455,8 @@ struct Feed<K: Kind> {
     join: Option<Joining<K>>,
     streams: Arc<Streams<K>>,
     reader: K::Reader,
+    /// Whether the answer that is read may be parked.
+    may_park: bool,
     /// When the listeners were last told anything.
     last_word: Instant,
 }
@@ -453,8 +476,8 @@ enum Stopped {
     Over(Over),
     /// The stream broke off; `healthy` when it had been good for something.
     Lost { healthy: bool },
-    /// It has nothing to say for now.
-    Parked(Parked),
+    /// It has nothing to say for now; `news` when it had said anything.
+    Parked { parked: Parked, news: bool },
 }
 
 /// The reasons why a block is the last that is read of a stream.
@@ -466,31 +489,45 @@ enum Last {
 impl<K: Kind> Feed<K> {
     async fn run(mut self, mut stream: EventStream, permit: Linger<impl Send + 'static>) {
         let mut permit = Some(permit);
+        let mut room = None;
         let mut backoff: Option<Backoff> = None;
+        // How often in a row the stream was parked, and opened for nothing.
+        let mut in_vain = 0;
         let over = loop {
             let healthy = match self.follow(stream).await {
                 Stopped::Over(over) => break over,
                 Stopped::Lost { healthy } => {
                     K::counts(&self.streams.metrics).1.inc();
+                    if healthy {
+                        in_vain = 0;
+                    }
                     healthy
                 }
-                Stopped::Parked(parked) => {
+                Stopped::Parked { parked, news } => {
                     // The answer has ended, and others have room.
                     if let Some(permit) = permit.take() {
                         permit.over();
                     }
-                    match self.keep(parked).await {
-                        Some(over) => break over,
-                        None => true,
-                    }
+                    drop(room.take());
+                    let since = Instant::now();
+                    room = match self.keep(parked, in_vain).await {
+                        Ok(taken) => Some(taken),
+                        Err(over) => break over,
+                    };
+                    in_vain = match news || since.elapsed() >= self.streams.times.retry_longest {
+                        true => 0,
+                        false => in_vain + 1,
+                    };
+                    true
                 }
             };
             if healthy {
                 backoff = None;
             }
             let backoff = backoff.get_or_insert_with(|| Backoff::new(&self.streams.times));
-            match self.resume(backoff).await {
-                Some(resumed) => stream = resumed,
+            let may_park = in_vain < MOST_IN_VAIN;
+            match self.resume(backoff, may_park).await {
+                Some((resumed, is_offered)) => (stream, self.may_park) = (resumed, is_offered),
                 None => break Over::Ended,
             }
         };
@@ -529,7 +566,12 @@ impl<K: Kind> Feed<K> {
                 Next::Block(block) => match self.pass_on(&block) {
                     Ok(news) => healthy |= news,
                     Err(Last::Over(over)) => return Stopped::Over(over),
-                    Err(Last::Parked(parked)) => return Stopped::Parked(parked),
+                    Err(Last::Parked(parked)) => {
+                        return Stopped::Parked {
+                            parked,
+                            news: healthy,
+                        };
+                    }
                 },
                 Next::Ended | Next::Cut(_) => {
                     if let Some(end) = self.streams.kind.ended(&mut self.reader, is_clean) {
@@ -546,7 +588,11 @@ impl<K: Kind> Feed<K> {
     /// Passes a block of the stream on, and tells whether it held a new message; an error when the
     /// stream is over with it, or has nothing more to say for now.
     fn pass_on(&mut self, block: &Block) -> Result<bool, Last> {
-        let news = match self.streams.kind.read(&mut self.reader, block) {
+        let news = match self
+            .streams
+            .kind
+            .read(&mut self.reader, block, self.may_park)
+        {
             Said::Nothing => false,
             Said::Delivery(delivery, id) => {
                 self.last_word = Instant::now();
@@ -566,49 +612,82 @@ impl<K: Kind> Feed<K> {
     }
 
     /// Keeps the stream without an answer of the application, until that says that there may be
-    /// news: then it is to be resumed.
-    async fn keep(&mut self, mut parked: Parked) -> Option<Over> {
-        let kind = self.streams.kind.clone();
-        let (open, _) = K::counts(&self.streams.metrics);
-        open.dec();
-        let over = loop {
-            let answer = {
-                let mut keeping = std::pin::pin!(kind.parking().keep(parked));
-                loop {
-                    select! {
-                        () = self.hub.wait_until_unused() => break Err(Over::Ended),
-                        answer = &mut keeping => break Ok(answer),
-                        () = sleep(JOIN_PAUSE), if self.join.is_some() => {
-                            if self.joins() {
-                                break Err(Over::Joined);
-                            }
+    /// news: then it is to be resumed, with the room that is returned.
+    async fn keep(&mut self, parked: Parked, in_vain: u32) -> Result<Box<dyn Send>, Over> {
+        K::counts(&self.streams.metrics).0.dec();
+        let kept = self.stay_parked(parked, in_vain).await;
+        K::counts(&self.streams.metrics).0.inc();
+        kept
+    }
+
+    async fn stay_parked(
+        &mut self,
+        mut parked: Parked,
+        in_vain: u32,
+    ) -> Result<Box<dyn Send>, Over> {
+        let streams = self.streams.clone();
+        let parking = streams.kind.parking();
+        let pause = loop {
+            match self.meanwhile(parking.keep(parked)).await? {
+                Verdict::Stay(next) => {
+                    for block in Block::all_of(&next.say) {
+                        if let Err(Last::Over(over)) = self.pass_on(&block) {
+                            return Err(over);
                         }
                     }
+                    parked = next;
                 }
-            };
-            parked = match answer {
-                Ok(Some(parked)) => parked,
-                // As a stream that was cut: what its beginning tells has been told.
-                Ok(None) => match kind.ended(&mut self.reader, false) {
-                    Some(end) => {
-                        self.hub.close(&end);
-                        break Some(Over::Ended);
-                    }
-                    None => break None,
-                },
-                Err(over) => break Some(over),
-            };
-            let mut blocks = Block::all_of(&parked.say);
-            if let Some(over) = blocks.find_map(|block| match self.pass_on(&block) {
-                Err(Last::Over(over)) => Some(over),
-                Ok(_) | Err(Last::Parked(_)) => None,
-            }) {
-                break Some(over);
+                Verdict::Open(pause) => break pause,
+                Verdict::GivenUp => {
+                    self.hub.close(&streams.kind.end(Reason::GivenUp));
+                    return Err(Over::Ended);
+                }
             }
         };
-        let (open, _) = K::counts(&self.streams.metrics);
-        open.inc();
-        over
+        // Who was called for nothing comes the more slowly.
+        let slower = streams.times.retry_first * (2_u32.pow(in_vain.min(6)) - 1);
+        self.meanwhile(sleep(pause + slower.min(streams.times.retry_longest)))
+            .await?;
+        let room = loop {
+            if let Some(room) = (streams.room)() {
+                break room;
+            }
+            self.meanwhile(sleep(ROOM_PAUSE.mul_f64(0.5 + fastrand::f64())))
+                .await?;
+        };
+        // As of a stream that was cut: what its beginning tells has been told.
+        match streams.kind.ended(&mut self.reader, false) {
+            None => Ok(room),
+            Some(end) => {
+                self.hub.close(&end);
+                Err(Over::Ended)
+            }
+        }
+    }
+
+    /// Waits for something while the stream is parked: its listeners are kept company, join another
+    /// stream, or leave.
+    async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> Result<T, Over> {
+        let mut something = std::pin::pin!(something);
+        let beat = self.streams.kind.keep_alive();
+        loop {
+            let next_beat = self.last_word + self.streams.times.heartbeat;
+            select! {
+                () = self.hub.wait_until_unused() => return Err(Over::Ended),
+                done = &mut something => return Ok(done),
+                () = sleep(JOIN_PAUSE), if self.join.is_some() => {
+                    if self.joins() {
+                        return Err(Over::Joined);
+                    }
+                }
+                () = sleep_until(next_beat), if beat.is_some() => {
+                    if let Some(beat) = &beat {
+                        self.hub.deliver(beat, None);
+                    }
+                    self.last_word = Instant::now();
+                }
+            }
+        }
     }
 
     /// Lets the listener go over to the shared stream, if it is as far.
@@ -619,14 +698,18 @@ impl<K: Kind> Feed<K> {
 
     /// Asks for the rest until there is an answer or no patience left; the listeners are kept
     /// company meanwhile.
-    async fn resume(&mut self, backoff: &mut Backoff) -> Option<EventStream> {
+    async fn resume(
+        &mut self,
+        backoff: &mut Backoff,
+        may_park: bool,
+    ) -> Option<(EventStream, bool)> {
         let Self {
             hub,
             streams,
             last_word,
             ..
         } = self;
-        let mut asking = std::pin::pin!(ask(hub, streams, backoff));
+        let mut asking = std::pin::pin!(ask(hub, streams, backoff, may_park));
         let Some(beat) = streams.kind.keep_alive() else {
             return asking.await;
         };
@@ -646,7 +729,8 @@ async fn ask<K: Kind>(
     hub: &Hub<K>,
     streams: &Streams<K>,
     backoff: &mut Backoff,
-) -> Option<EventStream> {
+    may_park: bool,
+) -> Option<(EventStream, bool)> {
     let kind = &streams.kind;
     loop {
         let in_time = select! {
@@ -660,13 +744,13 @@ async fn ask<K: Kind>(
         // Each listener resumes with its own credentials: whose were refused is out, and the next
         // one tries.
         while let Some((member, last_id)) = hub.resume_credentials() {
-            let asked = kind.resume(&member.request, last_id.as_deref());
+            let asked = kind.resume(&member.request, last_id.as_deref(), may_park);
             let resumed = select! {
                 () = hub.wait_until_unused() => return None,
                 resumed = tokio::time::timeout_at(backoff.deadline(), asked) => resumed,
             };
             match resumed {
-                Ok(Resumed::Stream(stream)) => return Some(stream),
+                Ok(Resumed::Stream(stream, may_park)) => return Some((stream, may_park)),
                 Ok(Resumed::Over) => {
                     hub.close(&kind.end(Reason::Over));
                     return None;

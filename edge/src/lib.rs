@@ -56,7 +56,8 @@ pub use tls::tls;
 pub use upload::{Place, Upload, UploadError, UploadTimes, Uploads};
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
 
-use std::sync::Arc;
+use admission::{Admission, ClientKey, Limiter};
+use std::{net::Ipv4Addr, sync::Arc};
 
 /// The reason why an edge cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +118,7 @@ impl Edge {
             upstream.clone(),
             secret.clone(),
             session_path,
-            times.handshake,
+            times.clone(),
             metrics.clone(),
         );
         let relay = Arc::new(session::Relay {
@@ -137,9 +138,24 @@ impl Edge {
             answer_within: times.response_head,
             mends_budgets: config.mends_budgets,
         };
-        let events = hub::Streams::new(Arc::new(events), times.clone(), metrics.clone());
-        let streams = hub::Streams::new(relay, times.clone(), metrics.clone());
-        let gate = handshake::Gate::new(streams, limits.clone());
+        let admission = Admission::new(admission::Limits {
+            requests: limits.requests,
+            streams: limits.streams,
+            upstreams: limits.upstream_streams,
+        });
+        let room = admission.clone();
+        let room: hub::TakeRoom =
+            Box::new(move || Some(Box::new(room.feed().ok()?) as Box<dyn Send>));
+        let events = hub::Streams::new(Arc::new(events), times.clone(), metrics.clone(), room);
+        let sessions = Limiter::new(limits.upstream_sessions);
+        let (room, all) = (
+            sessions.clone(),
+            ClientKey::of(Ipv4Addr::UNSPECIFIED.into()),
+        );
+        let room: hub::TakeRoom =
+            Box::new(move || Some(Box::new(room.acquire(all, usize::MAX).ok()?) as Box<dyn Send>));
+        let streams = hub::Streams::new(relay, times.clone(), metrics.clone(), room);
+        let gate = handshake::Gate::new(streams, sessions, limits.clone());
         let connections = Connections::new(limits.connections);
         let proxy = proxy::Proxy::new(
             upstream,
@@ -149,6 +165,7 @@ impl Edge {
             metrics.clone(),
             event_room,
             events.clone(),
+            admission,
         );
         Ok(Self {
             shared: Arc::new(Shared {

@@ -44,6 +44,11 @@ pub(crate) struct Status {
     pub(crate) status: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Outcome {
+    pub(crate) outcome: &'static str,
+}
+
 /// All counters of one edge.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -63,6 +68,7 @@ pub(crate) struct Metrics {
     pub(crate) streams_mended: Counter,
     pub(crate) streams_over_budget: Counter,
     pub(crate) streams_parked: Gauge,
+    pub(crate) questions: Family<Outcome, Counter>,
     pub(crate) connections_open: Gauge,
 }
 
@@ -111,6 +117,7 @@ impl Metrics {
             streams_mended: Counter::default(),
             streams_over_budget: Counter::default(),
             streams_parked: Gauge::default(),
+            questions: Family::default(),
             connections_open: Gauge::default(),
             registry: Registry::default(),
         };
@@ -185,6 +192,11 @@ impl Metrics {
             "streams_parked",
             "Streams, of sockets too, that are kept without an answer of the application",
             metrics.streams_parked.clone(),
+        );
+        r.register(
+            "parked_questions",
+            "Questions about parked streams, by outcome: answered, later (asked again), unknown",
+            metrics.questions.clone(),
         );
         r.register(
             "connections_open",

@@ -3,24 +3,29 @@
 
 use crate::{
     answer,
+    backoff::Backoff,
+    config::Times,
     headers::{EDGE_PARK, EDGE_PARKED, EDGE_SECRET},
-    metrics::Metrics,
+    metrics::{Metrics, Outcome},
+    session::may_change,
     upstream::{Body, Upstream},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
-    sync::oneshot,
+    sync::{Semaphore, oneshot},
     time::{Instant, sleep, timeout},
 };
 
 /// The largest number of streams that one request asks about.
-const MOST_ASKED: usize = 100;
+const MAX_ASKED: usize = 100;
+/// The largest number of requests at the same time.
+const MAX_QUESTIONS: usize = 4;
 /// Largest size, in bytes, of an answer about one stream.
 const MAX_ANSWER: usize = 16 * 1024;
 /// Interval at which the edge looks whether it is time to ask about one of the streams.
@@ -29,6 +34,10 @@ const TICK: Duration = Duration::from_millis(50);
 const EARLY: u32 = 4;
 /// The longest pause of a stream.
 const LONGEST: Duration = Duration::from_secs(15);
+/// Time between two streams that are opened again because of the same answer.
+const APART: Duration = Duration::from_millis(50);
+/// The longest time that one of them waits for that.
+const LONGEST_APART: Duration = Duration::from_secs(2);
 /// Time for which no stream is parked when the application cannot be asked about those that are.
 const CLOSED: Duration = Duration::from_secs(60);
 
@@ -51,20 +60,41 @@ impl Parked {
     }
 }
 
+/// What becomes of a parked stream.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It stays parked.
+    Stay(Parked),
+    /// It is to be opened again, after this time: not all at once.
+    Open(Duration),
+    /// The application has been away for too long.
+    GivenUp,
+}
+
+/// The outcome of a question.
+enum Answer {
+    Told(Vec<Option<Parked>>),
+    /// None, or one that may be another later.
+    Later,
+    /// The application cannot be asked.
+    Unknown,
+}
+
 /// A stream that waits to be asked about.
 struct Waiting {
     due: Instant,
     /// The time from which on it is asked about together with one that is due.
     early: Instant,
     stream: String,
-    answer: oneshot::Sender<Parked>,
+    verdict: oneshot::Sender<Verdict>,
 }
 
 #[derive(Default)]
-struct Lot {
+struct State {
     waiting: Vec<Waiting>,
     /// Whether a task asks about them.
-    is_kept: bool,
+    is_watched: bool,
+    /// No stream is parked before.
     closed_until: Option<Instant>,
 }
 
@@ -74,9 +104,10 @@ pub(crate) struct Parking {
     pub(crate) secret: Option<HeaderValue>,
     /// The relay's path.
     pub(crate) path: Uri,
-    pub(crate) answer_within: Duration,
     pub(crate) metrics: Arc<Metrics>,
-    lot: Mutex<Lot>,
+    times: Times,
+    questions: Semaphore,
+    state: Mutex<State>,
 }
 
 impl Parking {
@@ -84,57 +115,57 @@ impl Parking {
         upstream: Arc<dyn Upstream>,
         secret: Option<HeaderValue>,
         path: Uri,
-        answer_within: Duration,
+        times: Times,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             upstream,
             secret,
             path,
-            answer_within,
+            times,
             metrics,
-            lot: Mutex::default(),
+            questions: Semaphore::new(MAX_QUESTIONS),
+            state: Mutex::default(),
         })
     }
 
-    fn lot(&self) -> MutexGuard<'_, Lot> {
-        self.lot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Offers in a request for a stream to keep it while it has nothing to say; `any`: even if it
-    /// has a budget of time.
-    pub(crate) fn offer(&self, headers: &mut HeaderMap, any: bool) {
+    /// has a budget of time. False when nothing is offered now.
+    pub(crate) fn offer(&self, headers: &mut HeaderMap, any: bool) -> bool {
         headers.remove(EDGE_PARK);
-        let closed_until = self.lot().closed_until;
-        if closed_until.is_none_or(|until| until <= Instant::now()) {
+        let closed_until = self.state().closed_until;
+        let is_open = closed_until.is_none_or(|until| until <= Instant::now());
+        if is_open {
             let offer = if any { "any" } else { "unlimited" };
             headers.insert(EDGE_PARK, HeaderValue::from_static(offer));
         }
+        is_open
     }
 
-    /// Keeps a stream until the application has been asked about it; `None` when it is to be
-    /// opened again.
-    pub(crate) async fn keep(self: &Arc<Self>, parked: Parked) -> Option<Parked> {
-        let (sender, answer) = oneshot::channel();
-        let (pause, now) = (
-            Duration::from_millis(parked.after).min(LONGEST),
-            Instant::now(),
-        );
+    /// Keeps a stream until the application has been asked about it.
+    pub(crate) async fn keep(self: &Arc<Self>, parked: Parked) -> Verdict {
+        let (sender, verdict) = oneshot::channel();
+        let pause = Duration::from_millis(parked.after).clamp(TICK, LONGEST);
+        let now = Instant::now();
         {
-            let mut lot = self.lot();
-            lot.waiting.push(Waiting {
+            let mut state = self.state();
+            state.waiting.push(Waiting {
                 due: now + pause,
                 early: now + pause - pause / EARLY,
                 stream: parked.stream,
-                answer: sender,
+                verdict: sender,
             });
-            if !std::mem::replace(&mut lot.is_kept, true) {
+            if !std::mem::replace(&mut state.is_watched, true) {
                 tokio::spawn(self.clone().watch());
             }
         }
         self.metrics.streams_parked.inc();
         let _counted = Counted(&self.metrics);
-        answer.await.ok()
+        verdict.await.unwrap_or(Verdict::Open(Duration::ZERO))
     }
 
     /// Asks about the streams, those that are due at nearly the same time together, until there are
@@ -143,16 +174,16 @@ impl Parking {
         loop {
             sleep(TICK).await;
             let now = Instant::now();
-            let mut due = {
-                let mut lot = self.lot();
-                lot.waiting.retain(|stream| !stream.answer.is_closed());
-                if lot.waiting.is_empty() {
-                    lot.is_kept = false;
-                    lot.waiting = Vec::new();
+            let mut due: Vec<Waiting> = {
+                let mut state = self.state();
+                state.waiting.retain(|stream| !stream.verdict.is_closed());
+                if state.waiting.is_empty() {
+                    state.is_watched = false;
+                    state.waiting = Vec::new();
                     return;
                 }
-                match lot.waiting.iter().any(|stream| stream.due <= now) {
-                    true => lot
+                match state.waiting.iter().any(|stream| stream.due <= now) {
+                    true => state
                         .waiting
                         .extract_if(.., |stream| stream.early <= now)
                         .collect(),
@@ -160,58 +191,112 @@ impl Parking {
                 }
             };
             while !due.is_empty() {
-                let rest = due.split_off(due.len().min(MOST_ASKED));
+                let rest = due.split_off(due.len().min(MAX_ASKED));
                 let batch = std::mem::replace(&mut due, rest);
                 tokio::spawn(self.clone().ask(batch));
             }
         }
     }
 
-    /// Asks about some streams. Those about which there is no answer are opened again: their
-    /// senders are dropped.
-    async fn ask(self: Arc<Self>, batch: Vec<Waiting>) {
-        let names: Vec<&str> = batch.iter().map(|waiting| &*waiting.stream).collect();
-        let answers = match serde_json::to_vec(&names) {
-            Ok(question) => self.answers(question, names.len()).await,
-            Err(_) => None,
+    /// Asks about some streams, until there is an answer or no patience left.
+    async fn ask(self: Arc<Self>, mut batch: Vec<Waiting>) {
+        let mut backoff = Backoff::new(&self.times);
+        let answers = loop {
+            if !backoff.wait().await {
+                for waiting in batch {
+                    let _ = waiting.verdict.send(Verdict::GivenUp);
+                }
+                return;
+            }
+            batch.retain(|waiting| !waiting.verdict.is_closed());
+            if batch.is_empty() {
+                return;
+            }
+            let (outcome, answer) = match self.question(&batch).await {
+                Answer::Told(answers) if answers.len() == batch.len() => {
+                    ("answered", Some(Some(answers)))
+                }
+                Answer::Later => ("later", None),
+                Answer::Told(_) | Answer::Unknown => ("unknown", Some(None)),
+            };
+            let outcome = Outcome { outcome };
+            self.metrics.questions.get_or_create(&outcome).inc();
+            if let Some(answers) = answer {
+                break answers;
+            }
         };
-        let Some(answers) = answers.filter(|answers| answers.len() == batch.len()) else {
-            tracing::debug!("the application cannot be asked about parked streams");
-            self.lot().closed_until = Some(Instant::now() + CLOSED);
-            return;
+        let Some(answers) = answers else {
+            let until = Instant::now() + CLOSED;
+            let closed_before = self.state().closed_until.replace(until);
+            if closed_before.is_none() {
+                tracing::warn!("the application cannot be asked about parked streams");
+            }
+            return open_again(batch);
         };
+        let mut opened = Vec::new();
         for (waiting, answer) in batch.into_iter().zip(answers) {
-            if let Some(parked) = answer {
-                let _ = waiting.answer.send(parked);
+            match answer {
+                Some(parked) => drop(waiting.verdict.send(Verdict::Stay(parked))),
+                None => opened.push(waiting),
             }
         }
+        open_again(opened);
     }
 
-    async fn answers(&self, question: Vec<u8>, number: usize) -> Option<Vec<Option<Parked>>> {
+    async fn question(&self, batch: &[Waiting]) -> Answer {
+        let Ok(_turn) = self.questions.acquire().await else {
+            return Answer::Later;
+        };
+        let names: Vec<&str> = batch.iter().map(|waiting| &*waiting.stream).collect();
+        let Ok(question) = serde_json::to_vec(&names) else {
+            return Answer::Unknown;
+        };
         let mut request: Request<Body> = Request::new(answer::whole(question));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         let headers = request.headers_mut();
-        // One connection of the application is as good as another.
+        // The question is no client's, so it is asked for no host of theirs.
         headers.insert(header::HOST, HeaderValue::from_static("edge"));
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        headers.insert(EDGE_PARKED, HeaderValue::from(number));
+        headers.insert(EDGE_PARKED, HeaderValue::from(names.len()));
         if let Some(secret) = &self.secret {
             headers.insert(EDGE_SECRET, secret.clone());
         }
         let exchange = async {
-            let response = self.upstream.call(request).await.ok()?;
-            if response.status() != StatusCode::OK {
-                return None;
+            let Ok(response) = self.upstream.call(request).await else {
+                return Answer::Later;
+            };
+            if may_change(response.status()) {
+                return Answer::Later;
             }
-            let body = Limited::new(response.into_body(), number * MAX_ANSWER);
-            let body = body.collect().await.ok()?.to_bytes();
-            serde_json::from_slice(&body).ok()
+            if response.status() != StatusCode::OK {
+                return Answer::Unknown;
+            }
+            let body = Limited::new(response.into_body(), names.len() * MAX_ANSWER);
+            match body.collect().await {
+                Ok(body) => {
+                    serde_json::from_slice(&body.to_bytes()).map_or(Answer::Unknown, Answer::Told)
+                }
+                Err(error) if error.is::<LengthLimitError>() => Answer::Unknown,
+                Err(_) => Answer::Later,
+            }
         };
-        timeout(self.answer_within, exchange).await.ok().flatten()
+        let answer = timeout(self.times.handshake, exchange).await;
+        answer.unwrap_or(Answer::Later)
+    }
+}
+
+/// Lets streams be opened again, one after the other.
+fn open_again(streams: Vec<Waiting>) {
+    let all = (APART * u32::try_from(streams.len().saturating_sub(1)).unwrap_or(u32::MAX))
+        .min(LONGEST_APART);
+    for stream in streams {
+        let _ = stream
+            .verdict
+            .send(Verdict::Open(all.mul_f64(fastrand::f64())));
     }
 }
 

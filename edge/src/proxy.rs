@@ -7,7 +7,7 @@ use crate::{
     config::{Limits, Times},
     events::{Events, Newcomer, is_shareable},
     head::head_error,
-    headers,
+    headers::{self, EDGE_PARK},
     hub::Streams,
     mend::{Mender, is_mendable},
     metrics::{Metrics, Status},
@@ -75,15 +75,12 @@ impl Proxy {
         metrics: Arc<Metrics>,
         event_room: Arc<Semaphore>,
         events: Arc<Streams<Events>>,
+        admission: Arc<Admission>,
     ) -> Self {
         Self {
             upstream,
             secret,
-            admission: Admission::new(admission::Limits {
-                requests: limits.requests,
-                streams: limits.streams,
-                upstreams: limits.upstream_streams,
-            }),
+            admission,
             events,
             uploads: Uploads::new(limits.uploads),
             limits,
@@ -209,6 +206,7 @@ impl Proxy {
             && let Some(place) = held.take_place()
         {
             let newcomer = Newcomer {
+                may_park: parts.headers.contains_key(EDGE_PARK),
                 uri: parts.uri,
                 headers: parts.headers,
                 permit: Linger::new(held, self.times.abandoned),

@@ -11,6 +11,7 @@ use crate::{
     handshake::{Connection, Lifetime, is_handshake},
     head::{LARGEST_HEAD, head_error, in_origin_form},
     headers,
+    headers::EDGE_PARK,
     upstream::Body,
 };
 use admission::ClientKey;
@@ -180,6 +181,7 @@ impl Edge {
         headers::clean_request(&mut headers);
         headers::add_caller(&mut headers, caller, secret.as_ref());
         let newcomer = Newcomer {
+            may_park: request.headers.contains_key(EDGE_PARK),
             uri: request.uri.clone(),
             headers,
             permit: Linger::new((), Duration::ZERO),

@@ -52,6 +52,8 @@ pub(crate) struct Accepted {
     pub(crate) label: Option<String>,
     /// Name of a class of waiting sockets, and how many of them may wait at the same time.
     pub(crate) cap: Option<(String, usize)>,
+    /// Whether it was offered to park the stream.
+    pub(crate) may_park: bool,
     /// The body with the messages.
     pub(crate) stream: EventStream,
 }
@@ -100,7 +102,8 @@ pub(crate) fn close(code: CloseCode, reason: &'static str) -> CloseFrame {
     }
 }
 
-fn may_change(status: StatusCode) -> bool {
+/// Whether an answer of this status may be another one later.
+pub(crate) fn may_change(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
             status,
@@ -173,10 +176,15 @@ impl Relay {
         request
     }
 
-    /// Opens a session's stream, or resumes it after `last_id`.
-    pub(crate) async fn open(&self, session: &Session, last_id: Option<&str>) -> Opened {
+    /// Opens a session's stream, or resumes it after `last_id`, and offers to park it.
+    pub(crate) async fn open(
+        &self,
+        session: &Session,
+        last_id: Option<&str>,
+        may_park: bool,
+    ) -> Opened {
         let mut request = self.request(session, Method::GET, "text/event-stream", Bytes::new());
-        self.parking.offer(request.headers_mut(), true);
+        let may_park = may_park && self.parking.offer(request.headers_mut(), true);
         if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             request.headers_mut().insert(LAST_EVENT_ID, id);
         }
@@ -193,6 +201,7 @@ impl Relay {
         if status == StatusCode::OK && admission::is_event_stream(response.headers()) {
             return Opened::Accepted(Box::new(accepted(
                 response,
+                may_park,
                 self.max_event,
                 self.event_room.clone(),
             )));
@@ -280,21 +289,22 @@ impl Kind for Relay {
     const WAITS_FOR_READERS: bool = false;
     const SHOWS_IDS: bool = false;
 
-    async fn resume(&self, session: &Session, last_id: Option<&str>) -> Resumed {
-        match self.open(session, last_id).await {
-            Opened::Accepted(accepted) => Resumed::Stream(accepted.stream),
+    async fn resume(&self, session: &Session, last_id: Option<&str>, may_park: bool) -> Resumed {
+        match self.open(session, last_id, may_park).await {
+            Opened::Accepted(accepted) => Resumed::Stream(accepted.stream, accepted.may_park),
             Opened::Over => Resumed::Over,
             Opened::Refused(_) => Resumed::Refused,
             Opened::Unavailable(_) => Resumed::Unavailable,
         }
     }
 
-    fn read(&self, (): &mut (), block: &Block) -> Said<Self> {
+    fn read(&self, (): &mut (), block: &Block, may_park: bool) -> Said<Self> {
         match read(block) {
             Ok(None) => Said::Nothing,
             Ok(Some((Instruction::Delivery(delivery), id))) => Said::Delivery(delivery, id),
             Ok(Some((Instruction::Close(frame), _))) => Said::End(frame),
-            Ok(Some((Instruction::Park(parked), _))) => Said::Parked(parked),
+            Ok(Some((Instruction::Park(parked), _))) if may_park => Said::Parked(parked),
+            Ok(Some((Instruction::Park(_), _))) => Said::Nothing,
             Err(error) => {
                 tracing::error!(%error, "a session stream");
                 Said::End(close(CloseCode::Error, "server error"))
@@ -358,7 +368,12 @@ pub(crate) fn stream_key(headers: &HeaderMap) -> Option<String> {
     (key.len() <= MAX_KEY).then(|| key.to_owned())
 }
 
-fn accepted(response: Response<Body>, max_event: usize, room: Arc<Semaphore>) -> Accepted {
+fn accepted(
+    response: Response<Body>,
+    may_park: bool,
+    max_event: usize,
+    room: Arc<Semaphore>,
+) -> Accepted {
     let headers = response.headers();
     let label = visible(headers, &EDGE_LABEL).filter(|label| {
         label.len() <= 32
@@ -375,6 +390,7 @@ fn accepted(response: Response<Body>, max_event: usize, room: Arc<Semaphore>) ->
         key: stream_key(headers),
         label: label.map(str::to_owned),
         cap,
+        may_park,
         stream: EventStream::new(response.into_body(), max_event, room),
     }
 }

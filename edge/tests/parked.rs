@@ -12,6 +12,8 @@ use support::{
 };
 
 const RETRY: &str = "retry: 5000\n\n";
+/// What the application has said to parked streams, and what the edge says by itself.
+const STILL: &str = ": still\n\n";
 const BEAT: &str = ": heartbeat\n\n";
 
 fn events(topic: &str) -> String {
@@ -26,7 +28,7 @@ fn socket(topic: &str) -> String {
 async fn news(reader: &mut Reader) -> String {
     loop {
         let block = reader.block().await;
-        if block != BEAT {
+        if block != STILL && block != BEAT {
             return block;
         }
     }
@@ -77,7 +79,7 @@ async fn silent_streams_and_sockets_hold_no_answer_and_are_asked_about_together(
         assert_eq!(reader.block().await, event(1, "state", &begins));
         assert_eq!(message(socket).await, begins);
         // Each is kept alive as the application says.
-        assert_eq!(reader.block().await, BEAT);
+        assert_eq!(reader.block().await, STILL);
         assert_eq!(text(socket).await, "still");
     }
     until(|| app.world.streams.load(SeqCst) == 0).await;
@@ -163,7 +165,8 @@ async fn an_application_that_cannot_be_asked_keeps_its_streams() {
 async fn a_restart_is_a_pause_for_parked_streams() {
     let app = App::start().await;
     let mut config = config();
-    config.times.heartbeat = Duration::from_millis(30);
+    // Longer than between two questions: while there are answers the edge says nothing by itself.
+    config.times.heartbeat = Duration::from_millis(500);
     let edge = Served::start(config, &app).await;
     let topic = app.world.topic("a");
     topic.say("message", "1");
@@ -174,7 +177,8 @@ async fn a_restart_is_a_pause_for_parked_streams() {
     assert_eq!(message(&mut socket).await, "1");
     metric(&edge, "edge_streams_parked 2").await;
     app.kill().await;
-    assert_eq!(reader.block().await, BEAT);
+    while reader.block().await != BEAT {}
+    metric(&edge, "edge_streams_parked 2").await;
     topic.say("message", "2");
     app.restart().await;
     assert_eq!(news(&mut reader).await, event(2, "message", "2"));
@@ -199,4 +203,112 @@ async fn a_parked_stream_is_forgotten_with_its_last_client() {
     assert_eq!(again.block().await, RETRY);
     assert_eq!(news(&mut again).await, event(1, "message", "1"));
     metric(&edge, "edge_streams_parked 1").await;
+}
+
+/// The requests for streams of a topic.
+fn opened(app: &App, topic: &str) -> Vec<Seen> {
+    app.world.seen(&Method::GET, &format!("/events/{topic}?"))
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_answered_is_asked_again() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("message", "1");
+    let mut reader = Reader::open(&edge, &events("a"), &[]).await;
+    assert_eq!(reader.block().await, RETRY);
+    assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+    metric(&edge, "edge_streams_parked 1").await;
+    app.world.refused_questions.store(3, SeqCst);
+    until(|| app.world.refused_questions.load(SeqCst) == 0).await;
+    while reader.block().await != STILL {}
+    assert_eq!(opened(&app, "a").len(), 1, "it stayed parked");
+    let refused = "edge_parked_questions_total{outcome=\"later\"} 3";
+    metric(&edge, refused).await;
+    topic.say("completed", "all");
+    assert_eq!(news(&mut reader).await, event(2, "completed", "all"));
+    assert_eq!(reader.rest().await, (String::new(), true));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_called_for_nothing_again_and_again_is_not_parked() {
+    let app = App::start().await;
+    app.world.calls_in_vain.store(true, SeqCst);
+    let mut config = config();
+    config.times.retry_longest = Duration::from_secs(600);
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    let mut reader = Reader::open(&edge, &events("a"), &[]).await;
+    assert_eq!(reader.block().await, RETRY);
+    let offers = || -> Vec<bool> {
+        let opened = opened(&app, "a");
+        let offers = opened.iter().map(|seen| seen.header("x-edge-park").is_some());
+        offers.collect()
+    };
+    until(|| offers() == [true, true, false] && app.world.streams.load(SeqCst) == 1).await;
+    // What it says makes up for that.
+    app.world.calls_in_vain.store(false, SeqCst);
+    topic.say("message", "1");
+    assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+    app.world.cut(false);
+    metric(&edge, "edge_streams_parked 1").await;
+}
+
+#[tokio::test]
+async fn streams_that_are_called_at_once_take_turns_where_there_is_little_room() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.upstream_streams = 1;
+    config.limits.upstream_sessions = 1;
+    let edge = Served::start(config, &app).await;
+    let topics: Vec<String> = (0..3).map(|n| format!("t{n}")).collect();
+    let mut followed = Vec::new();
+    for (n, name) in topics.iter().enumerate() {
+        app.world.topic(name).say("message", "1");
+        let mut reader = Reader::open(&edge, &events(name), &[]).await;
+        assert_eq!(reader.block().await, RETRY);
+        assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+        let mut socket = edge.connect(&socket(name)).await;
+        assert_eq!(message(&mut socket).await, "1");
+        metric(&edge, &format!("edge_streams_parked {}", 2 * n + 2)).await;
+        followed.push((reader, socket));
+    }
+    for name in &topics {
+        app.world.topic(name).say("message", "2");
+    }
+    for (reader, socket) in &mut followed {
+        assert_eq!(news(reader).await, event(2, "message", "2"));
+        assert_eq!(message(socket).await, "2");
+    }
+    metric(&edge, "edge_streams_parked 6").await;
+}
+
+#[tokio::test]
+async fn who_found_no_room_does_not_resume_without_any() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.upstream_streams = 1;
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    topic.say("message", "1");
+    let path = events("a").replace("&park=1", "");
+    let accept = [("accept", "text/event-stream")];
+    let mut readers = Vec::new();
+    for _ in 0..2 {
+        let mut reader = Reader::open(&edge, &path, &accept).await;
+        assert_eq!(reader.block().await, RETRY);
+        assert_eq!(reader.block().await, event(1, "message", "1"));
+        readers.push(reader);
+    }
+    let budget = |seen: &Seen| seen.header("x-stream-budget").map(str::to_owned);
+    assert_eq!(budget(&opened(&app, "a")[1]), Some("0".to_owned()));
+    until(|| app.world.streams.load(SeqCst) == 1).await;
+    app.world.cut(false);
+    until(|| opened(&app, "a").len() == 3).await;
+    assert_eq!(budget(&opened(&app, "a")[2]), None);
+    topic.say("completed", "all");
+    for reader in &mut readers {
+        assert_eq!(news(reader).await, event(2, "completed", "all"));
+    }
 }

@@ -4,69 +4,86 @@
 use std::time::Duration;
 
 use api::error::ApiError;
-use api::parked::{Kept, MAX_ASKED, MAX_REQUEST, ParkedSocket, ParkedStream};
+use api::parked::{MAX_ASKED, MAX_REQUEST, Parked, ParkedStream};
 use api::sse;
 use api::ws::Schema;
 use api::ws::frame::{self, Lasting};
 use futures::future::join_all;
-use job::effects::Clock;
+use job::effects::{Clock, within};
+use job::{StillSilent, Time};
 use platform::{Exchange, Response};
 
 use crate::stream::HEARTBEAT;
+use crate::token;
+
+/// Time for a look at one stream: one that takes longer is not to keep the others waiting.
+const LOOK: Duration = Duration::from_secs(2);
 
 pub(crate) async fn serve(exchange: &Exchange) -> Result<Response, ApiError> {
     let body = exchange.body(MAX_REQUEST).await?;
-    let streams: Vec<String> =
+    let texts: Vec<String> =
         serde_json::from_slice(&body).map_err(|_| ApiError::invalid_body("is no list of texts"))?;
-    if streams.len() > MAX_ASKED {
+    if texts.len() > MAX_ASKED {
         return Err(ApiError::invalid_body("asks about too many streams"));
     }
-    let looks = streams.iter().map(|stream| look(exchange, stream));
-    let answers: Vec<Option<Kept>> = join_all(looks).await;
+    // What another version has written: the edge is to know that it cannot ask.
+    let streams: Option<Vec<ParkedStream>> =
+        texts.iter().map(|text| ParkedStream::read(text)).collect();
+    let streams = streams.ok_or_else(|| ApiError::invalid_body("is of another version"))?;
+    let looks = streams.into_iter().map(|stream| async {
+        let unknown = stream.clone();
+        match within(&exchange.spin, LOOK, look(exchange, stream)).await {
+            Some(answer) => answer,
+            None => Some(unknown.parked(LOOK, String::new())),
+        }
+    });
+    let answers: Vec<Option<Parked>> = join_all(looks).await;
     let body =
         serde_json::to_vec(&answers).map_err(|error| exchange.internal(&error.to_string()))?;
     Ok(Response::json(200, body))
 }
 
-/// Whether the stream is still to be kept; `None` when it is to be opened again.
-async fn look(exchange: &Exchange, stream: &str) -> Option<Kept> {
+/// The stream if it is to stay parked; `None` when it is to be opened again.
+async fn look(exchange: &Exchange, mut stream: ParkedStream) -> Option<Parked> {
     let (engine, settings) = (exchange.engine(), &exchange.config.settings);
-    let mut stream = ParkedStream::read(stream)?;
     let now = exchange.spin.now();
-    if matches!(&stream.socket, Some(socket) if socket.until <= now) {
+    if let Some(socket) = &stream.socket
+        && (socket.until <= now || socket.until > now.plus(token::look_interval(settings)))
+    {
         return None;
     }
-    // A store that refuses is asked again.
-    if let Ok(silence) = engine.still_silent(stream.silence.clone()).await {
-        stream.silence = silence?;
-    }
+    let Ok(look) = engine.still_silent(stream.silence.clone()).await else {
+        // A store that refuses is asked again. What cannot be verified now is not told to anybody.
+        let pause = stream.silence.pause(now, settings).max(settings.retry);
+        return Some(stream.parked(pause, String::new()));
+    };
+    let look = look?;
+    stream.silence = look.silence.clone();
+    let interval = match stream.socket {
+        Some(_) => settings.heartbeat.min(HEARTBEAT),
+        None => settings.heartbeat,
+    };
     let mut say = Vec::new();
-    if stream.silence.beat <= now {
-        say = beat(exchange, &stream).await?;
-        stream.silence.beat = now.plus(heartbeat(&stream, settings.heartbeat));
+    if stream.silence.is_beat_due(now, interval, settings) {
+        say = beat(&stream, &look, now)?;
+        stream.silence.beat = now.plus(interval);
     }
     let pause = stream.silence.pause(now, settings);
-    Some(stream.kept(pause, String::from_utf8(say).ok()?))
+    let pause = match &stream.socket {
+        Some(socket) => pause.min(socket.until.since(now)),
+        None => pause,
+    };
+    Some(stream.parked(pause, String::from_utf8(say).ok()?))
 }
 
-fn heartbeat(stream: &ParkedStream, configured: Duration) -> Duration {
-    match stream.socket {
-        Some(_) => configured.min(HEARTBEAT),
-        None => configured,
-    }
-}
-
-/// The sign of life that the stream gives when it is not kept.
-async fn beat(exchange: &Exchange, stream: &ParkedStream) -> Option<Vec<u8>> {
-    match &stream.socket {
-        None => Some(sse::HEARTBEAT.to_vec()),
-        Some(ParkedSocket { schema, .. }) if *schema == Schema::V3 => Some(frame::COMMENT.to_vec()),
-        Some(ParkedSocket {
-            schema, encoding, ..
-        }) => {
-            let inspection = exchange.engine().look(&stream.silence.id).await.ok()?;
-            let message = schema.keep_alive(inspection.root()?, exchange.spin.now());
-            Some(frame::event(*encoding, Lasting::State(0), None, &message))
+/// The sign of life that the stream gives when it is not parked.
+fn beat(stream: &ParkedStream, look: &StillSilent, now: Time) -> Option<Vec<u8>> {
+    Some(match &stream.socket {
+        None => sse::HEARTBEAT.to_vec(),
+        Some(socket) if socket.schema == Schema::V3 => frame::COMMENT.to_vec(),
+        Some(socket) => {
+            let message = socket.schema.keep_alive(&look.root()?, now);
+            frame::event(socket.encoding, Lasting::State(0), None, &message)
         }
-    }
+    })
 }

@@ -25,6 +25,8 @@ use crate::token;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Size in bytes from which on results take their turn to be in memory.
 const LARGE_RESULTS: u64 = 1 << 20;
+/// The least time for which a stream is parked before its token is looked after.
+const SHORTEST_PARKING: Duration = Duration::from_secs(30);
 /// The class of sockets that wait for their jobs to appear, and how many of them an edge admits.
 const WAITING: &str = "waiting;100";
 
@@ -202,7 +204,10 @@ impl<'a> SessionStream<'a> {
         let engine = self.engine();
         let jobs = self.session.jobs.iter().zip(self.told.clone()).zip(looks);
         let budget = self.settings.stream_budget;
-        let may_park = self.session.jobs.len() == 1 && stream::may_park(self.exchange, budget);
+        // A token that runs out soon is looked after by a stream that stays.
+        let may_park = self.session.jobs.len() == 1
+            && token::look_interval(self.settings) >= SHORTEST_PARKING
+            && stream::may_park(self.exchange, budget);
         let open = jobs
             .enumerate()
             .filter(|(_, ((_, told), _))| told.phase != Phase::Over);
@@ -247,7 +252,7 @@ impl<'a> SessionStream<'a> {
                     });
                     let silence = *silence;
                     let stream = ParkedStream { silence, socket };
-                    let event = parked::event(&stream.kept(pause, String::new()));
+                    let event = parked::event(&stream.parked(pause, String::new()));
                     self.write(&event).await?;
                     return Err(End::Parked);
                 }

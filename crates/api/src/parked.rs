@@ -13,8 +13,8 @@ pub const MAX_ASKED: usize = 100;
 /// The largest size, in bytes, of a request about so many.
 pub const MAX_REQUEST: usize = MAX_ASKED * 1_024;
 
-/// What is needed to tell whether a stream has something to say again. The edge takes it for a
-/// text.
+/// What is needed to tell whether a stream has something to say again: `stream` of a [`Parked`],
+/// which to the edge is a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedStream {
     /// The job's silence.
@@ -34,9 +34,9 @@ pub struct ParkedSocket {
     pub until: Time,
 }
 
-/// A stream that goes on being kept.
+/// A stream that is parked, as the edge is told of it.
 #[derive(Debug, Serialize)]
-pub struct Kept {
+pub struct Parked {
     /// Milliseconds until it is asked about.
     after: u64,
     stream: String,
@@ -52,17 +52,17 @@ impl ParkedStream {
         serde_json::from_str(text).ok()
     }
 
-    /// The stream as the edge keeps it for so long.
+    /// Spells the stream for the edge, which asks about it after `pause`.
     #[must_use]
-    pub fn kept(&self, pause: Duration, say: String) -> Kept {
+    pub fn parked(&self, pause: Duration, say: String) -> Parked {
         let stream = serde_json::to_string(self).expect("our own types serialise");
         let after = millis(pause);
-        Kept { after, stream, say }
+        Parked { after, stream, say }
     }
 }
 
-/// The last event of a stream that is to be kept.
-pub fn event(kept: &Kept) -> Vec<u8> {
-    let data = serde_json::to_string(kept).expect("our own types serialise");
+/// The last event of an answer whose stream is parked.
+pub fn event(parked: &Parked) -> Vec<u8> {
+    let data = serde_json::to_string(parked).expect("our own types serialise");
     format!("event: parked\ndata: {data}\n\n").into_bytes()
 }

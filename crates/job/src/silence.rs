@@ -38,7 +38,7 @@ pub struct Silence {
 }
 
 /// Whether a job has been silent for so long that nothing is expected soon, and a watcher need not
-/// stay; one that is about to be given up has watchers who say so.
+/// stay. Watchers of a job that is about to be given up stay, and tell that it is.
 pub(crate) fn is_long(root: &Root, now: Time, settings: &Settings) -> bool {
     let silence = now.since(root.updated);
     let is_expected = root.due().distance(root.updated, now).is_some();
@@ -54,6 +54,25 @@ fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
         (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// The shortest pause between two looks at a silent job.
+const SHORTEST: Duration = Duration::from_millis(50);
+
+/// A job that is still silent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StillSilent {
+    /// What is known of it now.
+    pub silence: Silence,
+    bytes: Vec<u8>,
+}
+
+impl StillSilent {
+    /// The job's root, which nothing but a sign of life needs.
+    #[must_use]
+    pub fn root(&self) -> Option<Root> {
+        serde_json::from_slice(&self.bytes).ok()
+    }
 }
 
 impl Silence {
@@ -73,7 +92,15 @@ impl Silence {
     #[must_use]
     pub fn pause(&self, now: Time, settings: &Settings) -> Duration {
         let pause = pause_in_silence(now.since(self.since), settings);
-        pause.min(self.beat.since(now)).max(settings.look_min)
+        pause.min(self.beat.since(now)).max(SHORTEST)
+    }
+
+    /// Whether the watcher is due a sign of life, or nearly: so close before it no look of its own
+    /// is worth while. One that is due later than a whole interval was told by another clock.
+    #[must_use]
+    pub fn is_beat_due(&self, now: Time, interval: Duration, settings: &Settings) -> bool {
+        let pause = pause_in_silence(now.since(self.since), settings);
+        self.beat <= now.plus(pause / 4) || self.beat > now.plus(interval)
     }
 }
 
@@ -83,7 +110,7 @@ impl<E: Effects> Engine<'_, E> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn still_silent(&self, silence: Silence) -> Result<Option<Silence>, StoreError> {
+    pub async fn still_silent(&self, silence: Silence) -> Result<Option<StillSilent>, StoreError> {
         let Engine {
             effects, settings, ..
         } = *self;
@@ -96,7 +123,7 @@ impl<E: Effects> Engine<'_, E> {
             return Ok(None);
         }
         if now < silence.valid_until && silence.valid_until <= now.plus(settings.lease * 2) {
-            return Ok(Some(silence));
+            return Ok(Some(StillSilent { silence, bytes }));
         }
         let root = decode_root(effects, &silence.id, &bytes);
         let assessment = self.assess(root).await?;
@@ -104,9 +131,10 @@ impl<E: Effects> Engine<'_, E> {
             Inspection::Running(root) => is_valid(assessment.valid_until, root, now, settings),
             Inspection::Missing | Inspection::Idle(_) | Inspection::Ended(_) => false,
         };
-        Ok(is_running.then_some(Silence {
+        let silence = Silence {
             valid_until: assessment.valid_until,
             ..silence
-        }))
+        };
+        Ok(is_running.then_some(StillSilent { silence, bytes }))
     }
 }

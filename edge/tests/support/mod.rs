@@ -97,6 +97,10 @@ pub(crate) struct World {
     pub aborted: AtomicUsize,
     /// Whether questions about parked streams are answered 404.
     pub knows_no_parking: AtomicBool,
+    /// Number of questions about parked streams that are answered 503 from now on.
+    pub refused_questions: AtomicUsize,
+    /// Whether every parked stream is called, for nothing.
+    pub calls_in_vain: AtomicBool,
     /// Lets one answer of `/held` go.
     pub released: tokio::sync::Notify,
 }
@@ -201,7 +205,7 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
     let parked = {
         let say = match is_relay {
             true => "event: state/0\ndata: still\n\n",
-            false => ": heartbeat\n\n",
+            false => ": still\n\n",
         };
         (name.to_owned(), say)
     };
@@ -311,7 +315,8 @@ fn still_parked(world: &World, question: &[u8]) -> Response<Body> {
     let streams: Vec<String> = serde_json::from_slice(question).unwrap();
     let answers = streams.iter().map(|stream| {
         let (name, at, say): (String, usize, String) = serde_json::from_str(stream).unwrap();
-        let is_silent = world.topic(&name).entries.lock().unwrap().len() == at;
+        let is_called = world.calls_in_vain.load(SeqCst);
+        let is_silent = !is_called && world.topic(&name).entries.lock().unwrap().len() == at;
         is_silent.then(|| serde_json::json!({"after": 10, "stream": stream, "say": say}))
     });
     answer(
@@ -362,9 +367,12 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
             }
         }
         ("POST", "/ws/session") if seen.header("x-edge-parked").is_some() => {
-            match world.knows_no_parking.load(SeqCst) {
-                true => answer(404, ""),
-                false => still_parked(&world, &seen.body),
+            let refused = &world.refused_questions;
+            let is_refused = refused.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
+            match (world.knows_no_parking.load(SeqCst), is_refused) {
+                (true, _) => answer(404, ""),
+                (false, Ok(_)) => answer(503, ""),
+                (false, Err(_)) => still_parked(&world, &seen.body),
             }
         }
         ("POST", "/ws/session") => match &seen.body[..] {
@@ -441,6 +449,8 @@ impl App {
             revoked: Mutex::new(None),
             aborted: AtomicUsize::new(0),
             knows_no_parking: AtomicBool::new(false),
+            refused_questions: AtomicUsize::new(0),
+            calls_in_vain: AtomicBool::new(false),
             released: tokio::sync::Notify::new(),
         });
         let app = Self {
