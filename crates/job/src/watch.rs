@@ -328,8 +328,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
         }
     }
 
-    /// Waits until the state may have changed, and gets it. A watcher that is leaving looks at once:
-    /// it lacks only what that look shows.
+    /// Waits until the state may have changed, and gets it. A watcher that is leaving looks at
+    /// once: it lacks only what that look shows.
     async fn look_again(&mut self, is_leaving: bool) {
         let Engine {
             effects, settings, ..

@@ -57,8 +57,8 @@ pub struct StreamOptions {
     pub reconnect_after: Duration,
     /// The name of the transport in the log.
     pub transport: &'static str,
-    /// Spells the event that parks the stream of a silent job, where watchers may leave. (Components
-    /// whose watchers stay name none, and have none of it in them.)
+    /// Spells the event that parks the stream of a silent job, where watchers may leave.
+    /// (Components whose watchers stay name none, and have none of it in them.)
     pub park: Option<fn(&Exchange, Silence) -> Vec<u8>>,
 }
 
