@@ -406,7 +406,8 @@ impl Table {
         if self.names_authors(cells) || is_person && !people.iter().any(has_role) {
             return self.other_list(name, people, cells);
         }
-        let (authors, others) = credited(&people);
+        let (people, nameless) = named(people);
+        let (authors, others) = credited(&people, nameless);
         let column = if is_person { name } else { "authors" };
         self.texts(column, &authors, cells);
         self.texts(&format!("{name} others"), &others, cells);
@@ -420,8 +421,10 @@ impl Table {
         }
         // People keep their roles beside their names.
         if is_person(name) {
-            let (nameless, people): (Vec<Value>, _) = values.into_iter().partition(is_nameless);
-            let people: Vec<Value> = people.iter().map(person).map(Value::String).collect();
+            let (mut people, nameless) = named(values);
+            for value in &mut people {
+                *value = Value::String(person(value));
+            }
             self.texts(name, &people, cells);
             return self.texts(&format!("{name} others"), &nameless, cells);
         }
@@ -469,8 +472,16 @@ fn is_person(name: &str) -> bool {
         .is_some_and(|meaning| matches!(meaning.field, Field::Author | Field::MoreAuthors))
 }
 
-fn is_nameless(person: &Value) -> bool {
-    person.is_object() && name_and_role(person).is_none()
+/// People, and objects that name nobody.
+fn named(mut people: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
+    let mut nameless = Vec::new();
+    for person in &mut people {
+        if person.is_object() && name_and_role(person).is_none() {
+            nameless.push(person.take());
+        }
+    }
+    people.retain(|person| !person.is_null());
+    (people, nameless)
 }
 
 /// A person's name, with what else than to write the person did.
@@ -532,9 +543,7 @@ fn name_and_role(value: &Value) -> Option<(String, String)> {
 
 /// The authors among all who made a book, those who helped behind them, and the others. Where
 /// nobody's part is told, the first is the author.
-fn credited(people: &[Value]) -> (Vec<Value>, Vec<Value>) {
-    let (mut others, people): (Vec<Value>, Vec<Value>) =
-        people.iter().cloned().partition(is_nameless);
+fn credited(people: &[Value], mut others: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
     let told: Vec<_> = people.iter().map(name_and_role).collect();
     let is_role = |person: &Option<(String, String)>| {
         person.as_ref().is_some_and(|(_, role)| !role.is_empty())

@@ -90,11 +90,15 @@ pub(super) fn turned(family: &str, given: &str) -> String {
         .all(|word| is_initial(word) || is_dotted(word));
     // "TOLKIEN, JRR", "JAMES, EL"
     let is_short = is_one_word(given) && family.len() > 4 && !is_no_initials(given);
-    match begins_with_given_name(given) {
-        true => format!("{} {}", recased(given), recased(family)),
-        false if are_initials || is_short => format!("{given} {}", recased(family)),
-        false => format!("{given} {family}"),
-    }
+    let is_known = begins_with_given_name(given);
+    let recased = |part: &str, is_told| match is_told {
+        true => recased(part),
+        false => part.to_owned(),
+    };
+    let mut name = recased(given, is_known);
+    name.push(' ');
+    name.push_str(&recased(family, is_known || are_initials || is_short));
+    name
 }
 
 /// A part of a name as a reader writes it, if it is in capitals only: "AUSTEN", "LE GUIN",
@@ -145,8 +149,8 @@ fn lowered(word: &str) -> String {
         let mut letters = run.chars();
         name.extend(letters.next());
         // As a whole, for a sigma is another one at the end; "İ" becomes "i" and a dot.
-        let small = run.to_lowercase().replace("i\u{307}", "i");
-        name.extend(small.chars().skip(1));
+        let small = run.to_lowercase();
+        name.extend(small.chars().skip(1).filter(|c| *c != '\u{307}'));
     }
     name
 }

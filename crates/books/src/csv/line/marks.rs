@@ -61,7 +61,7 @@ fn in_brackets(line: &str) -> Option<(&str, ReadingStatus, bool)> {
     // "Emma (Unfinished)" may be a title.
     let is_phrase = inside.starts_with(char::is_lowercase) || matches!(inside, "Read" | "Finished");
     let told = status_of_tag(inside).or_else(|| status(inside).filter(|_| is_phrase))?;
-    let is_sure = ["read", "finished", "dnf", "tbr"].contains(&&*inside.to_lowercase());
+    let is_sure = matches!(&*inside.to_lowercase(), "read" | "finished" | "dnf" | "tbr");
     (!inside.contains(char::is_numeric)).then_some((before, told, is_sure))
 }
 
