@@ -243,7 +243,9 @@ async fn a_stream_that_is_called_for_nothing_again_and_again_is_not_parked() {
     assert_eq!(reader.block().await, RETRY);
     let offers = || -> Vec<bool> {
         let opened = opened(&app, "a");
-        let offers = opened.iter().map(|seen| seen.header("x-edge-park").is_some());
+        let offers = opened
+            .iter()
+            .map(|seen| seen.header("x-edge-park").is_some());
         offers.collect()
     };
     until(|| offers() == [true, true, false] && app.world.streams.load(SeqCst) == 1).await;
