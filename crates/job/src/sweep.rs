@@ -338,13 +338,11 @@ impl<E: Effects> Engine<'_, E> {
             let holder = holders.entry(end.client.clone()).or_default();
             holder.keys += held.keys.len();
             if now.since(end.updated) >= EVICTION_GRACE {
-                holder.jobs.push(end);
+                let later = holder
+                    .jobs
+                    .partition_point(|job| job.updated >= end.updated);
+                holder.jobs.insert(later, end);
             }
-        }
-        for holder in holders.values_mut() {
-            holder
-                .jobs
-                .sort_by_key(|end| std::cmp::Reverse(end.updated));
         }
         let mut evicted = 0;
         while !state.has_capacity(settings) && evicted < JOBS_PER_SWEEP {
