@@ -163,7 +163,6 @@ impl Edge {
             limits,
             times,
             metrics.clone(),
-            event_room,
             events.clone(),
             admission,
         );

@@ -73,7 +73,6 @@ impl Proxy {
         limits: Limits,
         times: Times,
         metrics: Arc<Metrics>,
-        event_room: Arc<Semaphore>,
         events: Arc<Streams<Events>>,
         admission: Arc<Admission>,
     ) -> Self {
@@ -81,12 +80,12 @@ impl Proxy {
             upstream,
             secret,
             admission,
+            event_room: events.kind.event_room.clone(),
             events,
             uploads: Uploads::new(limits.uploads),
             limits,
             times,
             metrics,
-            event_room,
         }
     }
 
