@@ -30,7 +30,7 @@ use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
-use crate::run::{LATER, Run};
+use crate::run::Run;
 use crate::secret::Client;
 use crate::settings::Settings;
 use crate::storage::Stop;
@@ -167,21 +167,17 @@ impl<E: Effects> Run<'_, E> {
     }
 
     /// A function for work that computes without waiting: called often, it renews the lease and the
-    /// slot when it is time; for longer, the longer the time between two calls becomes on a busy
-    /// machine. The stores of platforms answer within the call; of one that does not, nothing is
-    /// renewed.
+    /// slot when it is time. The stores of platforms answer within the call; of one that does not,
+    /// nothing is renewed.
     pub(crate) fn pulse<'t>(&'t self, turn: &'t mut QueueTurn) -> impl FnMut() + 't {
         let (effects, settings) = (self.engine.effects, self.engine.settings);
-        let mut renewed = effects.monotonic();
-        let (mut last, mut longest) = (renewed, Duration::ZERO);
+        let mut last = effects.monotonic();
         move || {
             let now = effects.monotonic();
-            longest = longest.max(now.saturating_sub(last));
-            last = now;
-            if now.saturating_sub(renewed) >= settings.lease_renew {
-                renewed = now;
+            if now.saturating_sub(last) >= settings.lease_renew {
+                last = now;
                 // Whether the lease is lost is found out when the work is done.
-                let _ = self.renew_lease(longest * LATER).now_or_never();
+                let _ = self.renew_lease().now_or_never();
                 let _ = self.engine.renew_turn(turn).now_or_never();
             }
         }

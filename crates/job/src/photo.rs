@@ -91,15 +91,12 @@ pub(crate) async fn decode<E: Effects>(
         Err(error) => return Ok(Err(error)),
     };
     run.renew_for(time).await?;
-    let began = run.elapsed();
     let mut pulse = run.pulse(turn);
     let mut photo = match Photo::decode_with(&bytes, &mut pulse) {
         Ok(photo) => photo,
         Err(error) => return Ok(Err(error)),
     };
     drop(bytes);
-    // On a busy machine what comes next takes longer, too, but no longer than this did.
-    let time = time.max(run.elapsed().saturating_sub(began));
     run.renew_for(time).await?;
     let barcodes = photo.barcodes_with(&mut pulse);
     photo.forget_barcodes();

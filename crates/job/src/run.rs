@@ -5,7 +5,6 @@
 //! rewritten, and it is deleted only after a root that does not name it.
 
 mod commit;
-mod renewal;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,15 +18,18 @@ use crate::engine::Engine;
 use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::Lease;
+use crate::lease::{Lease, MAX_EXTENSION};
 use crate::memory::Memory;
+use crate::settings::Settings;
 use crate::storage::{Stop, decode, encode};
-
-pub(crate) use renewal::LATER;
-use renewal::Renewal;
 
 /// The number of claims in a row without a commit after which a job is given up.
 const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
+/// Divisor of the time that work has taken: after that part of it a run looks again whether a
+/// client cancels.
+const CANCEL_LOOK_DIVISOR: u32 = 4;
+/// Divisor of the time that work has taken: by that part of it the lease is renewed for longer.
+const EXTENSION_DIVISOR: u32 = 2;
 
 /// One run of a job: the holder of its lease, and the only one who writes for it.
 ///
@@ -170,24 +172,33 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Renews the lease, and looks whether a client cancels, the more rarely the longer the work
     /// has taken: what waits for a provider costs little, and a lease that is longer than usual
-    /// loses no more when its run dies than half of the time that the work has taken, or a few
-    /// times as much as the machine has made this run late.
+    /// loses no more when its run dies than half of the time that the work has taken.
     async fn guard(&self) -> Stop {
-        let Engine {
-            effects, settings, ..
-        } = self.engine;
-        let mut renewal = Renewal::new(effects.monotonic(), settings);
+        let Settings {
+            cancel_look,
+            cancel_wait,
+            lease_renew,
+            ..
+        } = *self.engine.settings;
+        let began = self.engine.effects.monotonic();
+        let mut due = began + lease_renew;
         loop {
-            let now = effects.monotonic();
-            let pause = renewal.pause(now, settings);
-            effects.sleep(pause).await;
-            let woke = effects.monotonic();
-            if let Ok(Some(_)) = effects.get(&keys::cancel(&self.root.id)).await {
+            let now = self.engine.effects.monotonic();
+            // Work that has taken long may take longer: whoever cancels it waits a quarter of what
+            // it has taken, but hears in time that it is over.
+            let pause = cancel_look.max(((now - began) / CANCEL_LOOK_DIVISOR).min(cancel_wait / 2));
+            let pause = pause
+                .min(due.saturating_sub(now))
+                .max(cancel_look.min(lease_renew));
+            self.engine.effects.sleep(pause).await;
+            if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
                 return Stop::Canceled;
             }
-            if let Some(extension) = renewal.extension(woke, now + pause, settings) {
+            let now = self.engine.effects.monotonic();
+            if now >= due {
+                let extension = ((now - began) / EXTENSION_DIVISOR).min(MAX_EXTENSION);
                 match self.lease.renew_for(self.engine, extension).await {
-                    Ok(true) => renewal.renewed(effects.monotonic(), extension, settings),
+                    Ok(true) => due = self.engine.effects.monotonic() + lease_renew + extension,
                     Ok(false) => return Stop::Lost,
                     // The store may recover before the lease runs out; the fence tells.
                     Err(_) => {}
@@ -209,9 +220,9 @@ impl<'a, E: Effects> Run<'a, E> {
         self.renew_for(Duration::ZERO).await
     }
 
-    /// Renews the lease for `extension` longer than usual; `false` when it is lost.
-    pub(crate) async fn renew_lease(&self, extension: Duration) -> Result<bool, StoreError> {
-        self.lease.renew_for(self.engine, extension).await
+    /// Renews the lease; `false` when it is lost.
+    pub(crate) async fn renew_lease(&self) -> Result<bool, StoreError> {
+        self.lease.renew(self.engine).await
     }
 
     /// Renews the lease before something that keeps this run from renewing it for about `time`.
