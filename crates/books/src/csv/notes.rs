@@ -87,124 +87,174 @@ pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
 /// The table of a list with lines below its books, where they have them throughout, or of one with
 /// headings and a book in each other line.
 fn list(text: &str, max_rows: usize, has_lines_below: bool) -> Option<Shaped> {
-    let are_paired = are_pairs(text);
-    let mut books: Vec<Book<'_>> = Vec::new();
-    // Places of the headings that others or books stand below, each with its level.
-    let mut above: Vec<(usize, usize)> = Vec::new();
-    // Each with whether it has books.
-    let mut headings: Vec<(&str, bool)> = Vec::new();
-    let (mut is_behind_by, mut is_behind_gap) = (false, true);
-    let (mut has_signs, mut is_first_above) = (false, false);
-    let mut margin = None;
-    for (number, raw) in text.lines().enumerate() {
-        let line = raw.trim();
-        let (is_first, indent) = (is_behind_gap, raw.len() - raw.trim_start_matches(' ').len());
-        is_behind_gap = line.is_empty();
-        if line.is_empty()
-            || line
-                .chars()
-                .all(|c| matches!(c, '-' | '=' | '_' | '*' | ' '))
-        {
-            continue;
-        }
-        if let Some((level, name)) = heading(line) {
-            // "Title: a subtitle:" is none, unless others are.
-            if level < 7 || books.is_empty() || !headings.is_empty() {
-                above.retain(|(other, _)| *other < level);
-                above.push((level, headings.len()));
-                headings.push((name, false));
-                is_first_above |= books.is_empty();
-                has_signs |= level < 7;
+    let list = List::read(text, max_rows, has_lines_below)?;
+    let has_lines = list.has_lines_below_throughout()?;
+    (list.books.len() > 1 && !list.has_titles_above() && (has_lines || list.is_headed()))
+        .then(|| list.table(text.len() * 2))?
+}
+
+/// A list as its lines have it.
+#[derive(Default)]
+struct List<'l> {
+    books: Vec<Book<'l>>,
+    /// Each with whether it has books.
+    headings: Vec<(&'l str, bool)>,
+    /// Places of the headings that others or books stand below, each with its level.
+    above: Vec<(usize, usize)>,
+    /// Whether a heading stands above the first book.
+    is_first_above: bool,
+    /// Whether a heading has signs in front: "## Read".
+    has_signs: bool,
+}
+
+impl<'l> List<'l> {
+    /// Reads all lines; `None` where one may be below a book or a book of its own.
+    fn read(text: &'l str, max_rows: usize, has_lines_below: bool) -> Option<Self> {
+        let are_paired = has_lines_below && are_pairs(text);
+        let mut list = Self::default();
+        let (mut is_behind_by, mut is_behind_gap) = (false, true);
+        let mut margin = None;
+        for (number, raw) in text.lines().enumerate() {
+            let line = raw.trim();
+            let (is_first, indent) = (is_behind_gap, raw.len() - raw.trim_start_matches(' ').len());
+            is_behind_gap = line.is_empty();
+            if line.is_empty()
+                || line
+                    .chars()
+                    .all(|c| matches!(c, '-' | '=' | '_' | '*' | ' '))
+            {
                 continue;
             }
+            if let Some((level, name)) = heading(line)
+                && list.add_heading(level, name)
+            {
+                continue;
+            }
+            let is_point = (line.strip_prefix(POINTS)).is_some_and(|rest| rest.starts_with(' '));
+            // A blank alone is a slip.
+            let is_below = indent > *margin.get_or_insert(indent) + 1;
+            let is_by = !is_point && author(line).is_some();
+            // Two titles that begin with "By".
+            if has_lines_below && is_by && is_behind_by {
+                return None;
+            }
+            is_behind_by = is_by;
+            let is_too_many = list.books.len() > max_rows;
+            match list.books.last_mut() {
+                Some(book)
+                    if has_lines_below
+                        && (is_below || is_by || is_rating(line) || are_paired && !is_first) =>
+                {
+                    if !book.take(line, is_point) {
+                        return None;
+                    }
+                }
+                _ if is_too_many => break,
+                _ => list.add_book(number + 1, line),
+            }
         }
-        let is_point = (line.strip_prefix(POINTS)).is_some_and(|rest| rest.starts_with(' '));
-        // A blank alone is a slip.
-        let is_below = indent > *margin.get_or_insert(indent) + 1;
-        let is_by = !is_point && author(line).is_some();
-        // Two titles that begin with "By".
-        if has_lines_below && is_by && is_behind_by {
+        Some(list)
+    }
+
+    /// Adds a heading; false for what is none: "Title: a subtitle:", unless others are.
+    fn add_heading(&mut self, level: usize, name: &'l str) -> bool {
+        let has_signs = level < 7;
+        if !has_signs && !self.books.is_empty() && self.headings.is_empty() {
+            return false;
+        }
+        self.above.retain(|(other, _)| *other < level);
+        self.above.push((level, self.headings.len()));
+        self.headings.push((name, false));
+        self.is_first_above |= self.books.is_empty();
+        self.has_signs |= has_signs;
+        true
+    }
+
+    fn add_book(&mut self, number: usize, line: &'l str) {
+        let heading = (self.above.last()).and_then(|(_, at)| self.headings.get_mut(*at));
+        let shelf = heading.map_or("", |(name, has_books)| {
+            *has_books = true;
+            *name
+        });
+        self.books.push(Book {
+            number,
+            line,
+            shelf,
+            ..Book::default()
+        });
+    }
+
+    fn count(&self, has: impl Fn(&Book<'_>) -> bool) -> usize {
+        self.books.iter().filter(|book| has(book)).count()
+    }
+
+    /// Whether the books have lines below them; `None` where so few have some that these may be
+    /// books.
+    fn has_lines_below_throughout(&self) -> Option<bool> {
+        let lines_below = [
+            self.count(|book| !book.author.is_empty()),
+            self.count(|book| !book.notes.is_empty()),
+            self.count(|book| !book.isbn.is_empty()),
+        ];
+        let is_told = |lines: usize| lines == 0 || lines > 1 && lines * 2 >= self.books.len();
+        (lines_below.iter().all(|lines| is_told(*lines)))
+            .then(|| lines_below.iter().any(|lines| *lines > 0))
+    }
+
+    /// Number of headings that have books.
+    fn used_headings(&self) -> usize {
+        self.headings.iter().filter(|(_, used)| *used).count()
+    }
+
+    /// Whether headings are shelves: what stands above all books alone is none, unless it is a
+    /// status.
+    fn has_shelves(&self) -> bool {
+        self.used_headings() > 1
+    }
+
+    fn has_status(&self) -> bool {
+        (self.headings.iter()).any(|(name, _)| status(name).is_some())
+    }
+
+    fn is_headed(&self) -> bool {
+        self.is_first_above && (self.has_signs || self.has_shelves() || self.has_status())
+    }
+
+    /// Whether the headings are the titles: "## Emma", a remark below.
+    fn has_titles_above(&self) -> bool {
+        let sentences = self.count(|book| book.line.ends_with(['.', '!'])) * 2;
+        let has_remarks = self.books.len() <= self.used_headings() || sentences >= self.books.len();
+        has_remarks && self.has_shelves() && !self.has_status()
+    }
+
+    /// The table; `None` with too many headings that say nothing of single books.
+    fn table(self, room: usize) -> Option<Shaped> {
+        let are_shelves = self.has_shelves();
+        let is_shelf = |name: &str| are_shelves || status(name).is_some();
+        let lines_above: Vec<String> = (self.headings.iter())
+            .filter(|(name, has_books)| !has_books || !is_shelf(name))
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        if lines_above.len() > MAX_LINES_ABOVE {
             return None;
         }
-        is_behind_by = is_by;
-        let is_too_many = books.len() > max_rows;
-        match books.last_mut() {
-            Some(book)
-                if has_lines_below
-                    && (is_below || is_by || is_rating(line) || are_paired && !is_first) =>
-            {
-                if !book.take(line, is_point) {
-                    return None;
-                }
-            }
-            _ if is_too_many => break,
-            _ => {
-                let heading = above.last().and_then(|(_, at)| headings.get_mut(*at));
-                let shelf = heading.map_or("", |(name, has_books)| {
-                    *has_books = true;
-                    *name
-                });
-                books.push(Book {
-                    number: number + 1,
-                    line,
-                    shelf,
-                    ..Book::default()
-                });
-            }
+        let cells = |book: &Book<'_>| {
+            let (line, author, rating) = (book.line, book.author, book.rating);
+            let shelf = if is_shelf(book.shelf) { book.shelf } else { "" };
+            [line, author, rating, book.isbn, &book.notes, shelf].map(str::to_owned)
+        };
+        let rows: Vec<_> = self.books.iter().map(cells).collect();
+        let names = ["Title / Author", "Author", "Rating", "ISBN", "Notes", SHELF];
+        let is_filled = |at: &usize| *at == 0 || rows.iter().any(|row| !row[*at].is_empty());
+        let filled: Vec<usize> = (0..names.len()).filter(is_filled).collect();
+        let mut table = Shaped::with_room(room);
+        table.lines_above = lines_above;
+        table.push(1, filled.iter().map(|at| names[*at]));
+        for (row, book) in rows.iter().zip(&self.books) {
+            table.push(book.number, filled.iter().map(|at| &row[*at]));
         }
+        Some(table)
     }
-    let count = |has: fn(&Book<'_>) -> bool| books.iter().filter(|book| has(book)).count();
-    let lines_below = [
-        count(|book| !book.author.is_empty()),
-        count(|book| !book.notes.is_empty()),
-        count(|book| !book.isbn.is_empty()),
-    ];
-    let is_told = |lines: usize| lines > 1 && lines * 2 >= books.len();
-    // What stands above all of it alone is no shelf, unless it is a status.
-    let used = headings.iter().filter(|(_, has_books)| *has_books).count();
-    let are_shelves = used > 1;
-    let has_status = headings.iter().any(|(name, _)| status(name).is_some());
-    let is_headed = is_first_above && (has_signs || are_shelves || has_status);
-    // "## Emma", a remark below.
-    let sentences = count(|book| book.line.ends_with(['.', '!'])) * 2;
-    let are_titles =
-        are_shelves && !has_status && (books.len() <= used || sentences >= books.len());
-    if books.len() < 2
-        || are_titles
-        || lines_below
-            .iter()
-            .any(|lines| *lines > 0 && !is_told(*lines))
-        || !is_headed && lines_below.iter().all(|lines| *lines == 0)
-    {
-        return None;
-    }
-    let lines_above: Vec<String> = (headings.iter())
-        .filter(|(name, has_books)| !has_books || !are_shelves && status(name).is_none())
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
-    if lines_above.len() > MAX_LINES_ABOVE {
-        return None;
-    }
-    for book in &mut books {
-        if !are_shelves && status(book.shelf).is_none() {
-            book.shelf = "";
-        }
-    }
-    let cells = |book: &Book<'_>| {
-        let (line, author, rating) = (book.line, book.author, book.rating);
-        [line, author, rating, book.isbn, &book.notes, book.shelf].map(str::to_owned)
-    };
-    let rows: Vec<_> = books.iter().map(cells).collect();
-    let names = ["Title / Author", "Author", "Rating", "ISBN", "Notes", SHELF];
-    let is_filled = |at: &usize| *at == 0 || rows.iter().any(|row| !row[*at].is_empty());
-    let filled: Vec<usize> = (0..names.len()).filter(is_filled).collect();
-    let mut table = Shaped::with_room(text.len() * 2);
-    table.lines_above = lines_above;
-    table.push(1, filled.iter().map(|at| names[*at]));
-    for (row, book) in rows.iter().zip(&books) {
-        table.push(book.number, filled.iter().map(|at| &row[*at]));
-    }
-    Some(table)
 }
 
 /// Whether one of the first lines names columns: then the text is a table.
