@@ -8,7 +8,7 @@ use crate::{
     mend::{self, CutShort, HEARTBEAT},
     metrics::Metrics,
     outbox::{Delivery, Outgoing},
-    parking::{Parked, Parking},
+    parking::{PARKED, Parked, Parking},
     position::Position,
     session::{stream_key, visible},
     sse::{Block, EventStream},
@@ -24,9 +24,6 @@ use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use std::{sync::Arc, time::Duration};
 use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
-
-/// The event by which a stream is left to the edge for a while.
-const PARKED: &str = "parked";
 
 /// Event streams, as [`Streams`] share them.
 pub(crate) struct Events {

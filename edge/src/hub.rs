@@ -448,6 +448,13 @@ struct Joining<K: Kind> {
     subscriber: Arc<Subscriber<K>>,
 }
 
+impl<K: Kind> Joining<K> {
+    /// Lets the listener go over to the shared stream, if it is as far.
+    fn merges(&self) -> bool {
+        self.subscriber.merge_into(&self.hub)
+    }
+}
+
 /// The task that reads one upstream stream.
 struct Feed<K: Kind> {
     hub: Arc<Hub<K>>,
@@ -554,7 +561,7 @@ impl<K: Kind> Feed<K> {
                         () = self.hub.wait_until_unused() => return Stopped::Over(Over::Ended),
                         next = &mut next => break next,
                         () = sleep(JOIN_PAUSE), if self.join.is_some() => {
-                            if self.joins() {
+                            if self.join.as_ref().is_some_and(Joining::merges) {
                                 return Stopped::Over(Over::Joined);
                             }
                         }
@@ -604,7 +611,7 @@ impl<K: Kind> Feed<K> {
             }
             Said::Parked(parked) => return Err(Last::Parked(parked)),
         };
-        if self.joins() {
+        if self.join.as_ref().is_some_and(Joining::merges) {
             Err(Last::Over(Over::Joined))
         } else {
             Ok(news)
@@ -668,32 +675,28 @@ impl<K: Kind> Feed<K> {
     /// Waits for something while the stream is parked: its listeners are kept company, join another
     /// stream, or leave.
     async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> Result<T, Over> {
-        let mut something = std::pin::pin!(something);
-        let beat = self.streams.kind.keep_alive();
-        loop {
-            let next_beat = self.last_word + self.streams.times.heartbeat;
-            select! {
-                () = self.hub.wait_until_unused() => return Err(Over::Ended),
-                done = &mut something => return Ok(done),
-                () = sleep(JOIN_PAUSE), if self.join.is_some() => {
-                    if self.joins() {
-                        return Err(Over::Joined);
+        let Self {
+            hub,
+            streams,
+            join,
+            last_word,
+            ..
+        } = self;
+        let waiting = async {
+            let mut something = std::pin::pin!(something);
+            loop {
+                select! {
+                    () = hub.wait_until_unused() => return Err(Over::Ended),
+                    done = &mut something => return Ok(done),
+                    () = sleep(JOIN_PAUSE), if join.is_some() => {
+                        if join.as_ref().is_some_and(Joining::merges) {
+                            return Err(Over::Joined);
+                        }
                     }
-                }
-                () = sleep_until(next_beat), if beat.is_some() => {
-                    if let Some(beat) = &beat {
-                        self.hub.deliver(beat, None);
-                    }
-                    self.last_word = Instant::now();
                 }
             }
-        }
-    }
-
-    /// Lets the listener go over to the shared stream, if it is as far.
-    fn joins(&self) -> bool {
-        let join = self.join.as_ref();
-        join.is_some_and(|joining| joining.subscriber.merge_into(&joining.hub))
+        };
+        in_company(hub, streams, last_word, waiting).await
     }
 
     /// Asks for the rest until there is an answer or no patience left; the listeners are kept
@@ -709,17 +712,28 @@ impl<K: Kind> Feed<K> {
             last_word,
             ..
         } = self;
-        let mut asking = std::pin::pin!(ask(hub, streams, backoff, may_park));
-        let Some(beat) = streams.kind.keep_alive() else {
-            return asking.await;
-        };
-        loop {
-            select! {
-                resumed = &mut asking => return resumed,
-                () = sleep_until(*last_word + streams.times.heartbeat) => {
-                    hub.deliver(&beat, None);
-                    *last_word = Instant::now();
-                }
+        let asking = ask(hub, streams, backoff, may_park);
+        in_company(hub, streams, last_word, asking).await
+    }
+}
+
+/// Waits for something; the listeners are told that they are not forgotten meanwhile.
+async fn in_company<K: Kind, T>(
+    hub: &Hub<K>,
+    streams: &Streams<K>,
+    last_word: &mut Instant,
+    something: impl Future<Output = T>,
+) -> T {
+    let mut something = std::pin::pin!(something);
+    let Some(beat) = streams.kind.keep_alive() else {
+        return something.await;
+    };
+    loop {
+        select! {
+            done = &mut something => return done,
+            () = sleep_until(*last_word + streams.times.heartbeat) => {
+                hub.deliver(&beat, None);
+                *last_word = Instant::now();
             }
         }
     }

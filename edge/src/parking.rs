@@ -22,6 +22,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+/// The event by which a stream is left to the edge for a while.
+pub(crate) const PARKED: &str = "parked";
 /// The largest number of streams that one request asks about.
 const MAX_ASKED: usize = 100;
 /// The largest number of requests at the same time.

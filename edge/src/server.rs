@@ -10,8 +10,7 @@ use crate::{
     events::Newcomer,
     handshake::{Connection, Lifetime, is_handshake},
     head::{LARGEST_HEAD, head_error, in_origin_form},
-    headers,
-    headers::EDGE_PARK,
+    headers::{self, EDGE_PARK},
     upstream::Body,
 };
 use admission::ClientKey;

@@ -8,7 +8,7 @@ use crate::{
     hub::{Kind, Reason, Resumed, Said, Subscriber},
     metrics::Metrics,
     outbox::Delivery,
-    parking::{Parked, Parking},
+    parking::{PARKED, Parked, Parking},
     position::Position,
     sse::{Block, EventStream},
     upstream::{Body, Upstream},
@@ -498,7 +498,7 @@ fn read(block: &Block) -> Result<Option<(Instruction, Option<String>)>, Broken> 
                 .map_err(|_| Broken("a close is not code and reason"))?;
             return Ok(Some((Instruction::Close(close_frame(wire)?), None)));
         }
-        "parked" => {
+        PARKED => {
             let parked =
                 Parked::read(&data).ok_or(Broken("a stream that is parked is not told"))?;
             return Ok(Some((Instruction::Park(parked), None)));

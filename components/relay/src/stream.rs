@@ -252,8 +252,7 @@ impl<'a> SessionStream<'a> {
                     });
                     let silence = *silence;
                     let stream = ParkedStream { silence, socket };
-                    let event = parked::event(&stream.parked(pause, String::new()));
-                    self.write(&event).await?;
+                    self.write(&parked::event(&stream, pause)).await?;
                     return Err(End::Parked);
                 }
                 // It has been deleted since.

@@ -135,7 +135,7 @@ async fn stream_of(
 fn park(exchange: &Exchange, silence: Silence) -> Vec<u8> {
     let pause = silence.pause(exchange.spin.now(), &exchange.config.settings);
     let socket = None;
-    parked::event(&ParkedStream { silence, socket }.parked(pause, String::new()))
+    parked::event(&ParkedStream { silence, socket }, pause)
 }
 
 /// Answers with a stream that only says that the client should try again.

@@ -61,8 +61,10 @@ impl ParkedStream {
     }
 }
 
-/// The last event of an answer whose stream is parked.
-pub fn event(parked: &Parked) -> Vec<u8> {
-    let data = serde_json::to_string(parked).expect("our own types serialise");
+/// The last event of an answer whose stream is parked: the edge asks about it after `pause`.
+#[must_use]
+pub fn event(stream: &ParkedStream, pause: Duration) -> Vec<u8> {
+    let parked = stream.parked(pause, String::new());
+    let data = serde_json::to_string(&parked).expect("our own types serialise");
     format!("event: parked\ndata: {data}\n\n").into_bytes()
 }
