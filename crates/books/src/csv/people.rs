@@ -2,13 +2,16 @@
 
 use crate::name::first_last;
 use crate::text::words;
+use crate::word_list::Words;
 
 /// What people do for a book who are not its authors, as it stands in front of their names.
-const HELP: &str = "trans transl translated translator translators translation traduit traduite traduction traduzione \
-    traduzido traducido tradotto trad ubers uebers ubersetzt uebersetzt vertaald tłum przeł przekł пер перевод illus \
-    illustrated illustrations illustrator ill ills illustriert illustré ilustrado ilustraciones foreword introduction \
+static HELP: Words = Words::new(
+    "trans transl translated translator translators translation traduit traduite traduction traduzione \
+    traduzido traducido tradotto trad ubers uebers ubersetzt uebersetzt vertaald tlum przel przekl пер перевод illus \
+    illustrated illustrations illustrator ill ills illustriert illustre ilustrado ilustraciones foreword introduction \
     intro preface afterword vorwort nachwort narrated narrator read gelesen gesprochen vert vertaling cev ceviren \
-    overs oversatt pictures photographs bilder zeichnungen fotos photos dessins images";
+    overs oversatt pictures photographs bilder zeichnungen fotos photos dessins images",
+);
 
 /// Names of the values that are a person's name, and of those that are what they did.
 const NAME_KEYS: [&str; 8] = [
@@ -69,19 +72,19 @@ pub(super) fn with_role(name: &str, role: &str) -> String {
 
 /// Whether a role is that of an author: "Co-Author", "Writer", not "Author of introduction".
 pub(super) fn writes(role: &str) -> bool {
-    const AUTHORS: &str = "author authors coauthor writer writers written autor autora autorin auteur autrice \
-        autore verfasser verfasserin";
+    static AUTHORS: Words = Words::new(
+        "author authors coauthor writer writers written autor autora autorin auteur autrice autore verfasser \
+        verfasserin",
+    );
     let words = words(role);
-    let is_author = |word: &String| AUTHORS.split_whitespace().any(|known| known == word);
+    let is_author = |word: &String| AUTHORS.has(word);
     let is_of = |word: &String| matches!(word.as_str(), "of" | "de" | "du" | "do" | "der" | "des");
     let at = words.iter().position(is_author);
     at.is_some_and(|at| !words.get(at + 1).is_some_and(is_of))
 }
 
 fn is_help(word: &str) -> bool {
-    let word = words(word).concat();
-    HELP.split_whitespace()
-        .any(|known| words(known).concat() == word)
+    HELP.has(&words(word).concat())
 }
 
 /// The values of a list of texts or of objects, each with its name; `None` if a quote is open.
