@@ -442,8 +442,8 @@ fn owners(app: &App) -> BTreeSet<String> {
     owners.map(str::to_owned).collect()
 }
 
-/// What is said to a request. Where the store is behind, which is nobody's fault on a machine that is
-/// busy elsewhere, the request is sent again when the answer says.
+/// What is said to a request. Where the store is behind, which is nobody's fault on a machine that
+/// is busy elsewhere, the request is sent again when the answer says.
 fn answer(to: SocketAddr, bytes: &[u8], breaks_off: bool) -> String {
     let began = Instant::now();
     loop {
