@@ -31,6 +31,8 @@ enum Treat {
     /// Answers after so many seconds.
     Slow(f64),
     Status(u16),
+    /// Refuses, and says for how many seconds.
+    RefuseFor(u16),
     /// Refuses as Google's services do, with this reason.
     Refuse(u16, &'static str),
     /// Answers nothing after 10 s to whoever asks for more than a few books, as Open Library does
@@ -278,6 +280,11 @@ impl Http for Process {
         self.sleep(time).await;
         match treat {
             Treat::Status(status) => answer(status, "<html>".to_owned()),
+            Treat::RefuseFor(seconds) => Ok(Response {
+                status: 503,
+                headers: vec![("retry-after".to_owned(), seconds.to_string())],
+                body: Vec::new(),
+            }),
             Treat::Refuse(status, reason) => answer(
                 status,
                 json!({"error": {"code": status, "errors": [{"domain": "usageLimits",
@@ -973,6 +980,22 @@ fn a_refusal_is_told_to_the_other_runs_before_the_next_question() {
     let told = world.told.borrow();
     let is_soon = |at: &f64| (refused..refused + 1.5).contains(at);
     assert!(told.iter().any(is_soon), "{refused} {next} {told:?}");
+}
+
+/// What was asked before a refusal and is answered after it says nothing of now.
+#[test]
+fn an_answer_after_a_refusal_ends_no_wait() {
+    // Whoever asks at the same time as those that are refused is answered later.
+    let world = World::new(|number, at| match number % 2 {
+        0 if number > 4 && at < 50.0 => Treat::RefuseFor(60),
+        _ => Treat::Slow(0.8),
+    });
+    let root = import(world, vec![list(0..1_000)]).remove(0);
+    assert_eq!((root.succeeded, root.failed), (1_000, 0));
+    assert!(world.waits.get() >= 1, "nobody was told of the wait");
+    let asked: Vec<f64> = world.asked.borrow().iter().map(|asked| asked.0).collect();
+    let early = asked.iter().filter(|at| (2.5..60.0).contains(*at));
+    assert_eq!(early.count(), 0, "{asked:?}");
 }
 
 #[test]

@@ -242,7 +242,7 @@ impl Enrichment {
             let (now, dice) = (effects.now(), dice(effects));
             let fault = match classify(result, &question.reader) {
                 Ok(records) => {
-                    session.answered(took);
+                    session.answered(took, now, effects.monotonic());
                     let is_cut = question.provider == Provider::OpenLibrary && took >= CUT_AFTER;
                     return match is_cut {
                         true => Reply::Part(records),

@@ -125,14 +125,19 @@ impl ProviderSession {
         self.silent_since.get_or_insert(monotonic);
     }
 
-    pub(super) fn answered(&mut self, took: Duration) {
+    pub(super) fn answered(&mut self, took: Duration, now: Time, monotonic: Duration) {
         self.state.record_latency(took);
-        self.state.record_success();
         self.answers += 1;
         self.rejected_since = None;
         self.waited = Duration::ZERO;
-        self.silent_since = None;
-        self.waits_until = None;
+        if self.state.open_for(now).is_some() {
+            // Asked before the breaker opened: those who wait go on waiting.
+            self.silent_since = Some(monotonic);
+        } else {
+            self.state.record_success();
+            self.silent_since = None;
+            self.waits_until = None;
+        }
     }
 }
 
@@ -282,9 +287,10 @@ impl ProviderSessions {
         let monotonic = effects.monotonic();
         let outage = |session: &ProviderSession| {
             let waited = session.silent_for(monotonic);
-            (waited > Duration::ZERO).then(|| Outage {
+            let waits_until = session.waits_until.filter(|until| *until > effects.now());
+            (waited > Duration::ZERO || waits_until.is_some()).then(|| Outage {
                 waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
-                waits_until: session.waits_until.filter(|until| *until > effects.now()),
+                waits_until,
             })
         };
         self.sessions
