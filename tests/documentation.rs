@@ -454,6 +454,15 @@ fn seconds(time: Duration) -> String {
 #[test]
 fn the_numbers_of_the_protocol_are_those_of_the_edge() {
     let (limits, times) = (edge::Limits::default(), edge::Times::default());
+    let parking = |name| constant("edge/src/parking.rs", name);
+    let duration = |name, unit: &str| {
+        let value = parking(name);
+        let (_, value) = value.split_once('(').unwrap();
+        format!("{} {unit}", value.trim_end_matches(')'))
+    };
+    // The edge asks about so many streams, and the application answers about so many.
+    let asked = parking("MAX_ASKED");
+    assert_eq!(constant("crates/api/src/parked.rs", "MAX_ASKED"), asked);
     let page = read("edge/PROTOCOL.md");
     let text: Vec<&str> = page.split_whitespace().collect();
     let text = text.join(" ");
@@ -518,6 +527,43 @@ fn the_numbers_of_the_protocol_are_those_of_the_edge() {
             "A client that leaves ",
             thousands(limits.unread_events),
             " events unread",
+        ),
+        ("of at most ", asked, " texts"),
+        (
+            "milliseconds (",
+            duration("LONGEST_PAUSE", "s"),
+            " at most) the edge asks",
+        ),
+        (
+            "one answer begin about ",
+            duration("OPENING_INTERVAL", "ms"),
+            " apart",
+        ),
+        ("no answer in ", seconds(times.handshake), " | asked again"),
+        (
+            "given up after ",
+            seconds(times.give_up_after),
+            " like lost ones",
+        ),
+        (
+            "resumed, and for ",
+            duration("SUSPENSION", "s"),
+            " the edge offers nothing",
+        ),
+        (
+            "twice in a row within ",
+            seconds(times.retry_longest),
+            " and has no news",
+        ),
+        (
+            "if they have heard nothing for ",
+            seconds(times.heartbeat),
+            ".",
+        ),
+        (
+            "At most ",
+            parking("MAX_QUESTIONS"),
+            " questions are under way",
         ),
     ] {
         let phrase = format!("{before}{value}{after}");

@@ -106,7 +106,7 @@ impl AsyncWrite for ClientStream {
 /// What a client on a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
-    /// Nothing, or the rest of an answer: whoever reads or writes sees that it has left.
+    /// Nothing, or the rest of an answer: reading or writing shows that the client has left.
     Nothing,
     /// The beginning of an answer.
     Answer,

@@ -4,7 +4,7 @@ use crate::{
     body::Linger,
     config::Times,
     headers::{EDGE_PARK, EDGE_POSITION, EDGE_SNAPSHOTS, LAST_EVENT_ID},
-    hub::{AcceptedStream, Kind, Reason, Resumed, Said, Streams, Subscriber},
+    hub::{AcceptedStream, BlockContent, Kind, Reason, Resumed, Streams, Subscriber},
     mend::{self, CutShort, HEARTBEAT},
     metrics::Metrics,
     outbox::{Delivery, Outgoing},
@@ -46,17 +46,17 @@ pub(crate) struct EventsRequest {
 /// How a client's stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// As a body that is complete.
+    /// The body is complete.
     Clean,
-    /// As one that breaks off, so that the client comes back.
+    /// The body breaks off, so that the client reconnects.
     Cut,
 }
 
-/// What is known of one upstream stream.
+/// State of reading one upstream stream.
 pub(crate) struct EventReader {
-    /// The events after which it may be over.
+    /// The events after which the stream may be over.
     terminal: Vec<String>,
-    /// The events that a later one of the same subject replaces.
+    /// The events that a later event about the same job replaces.
     snapshots: Vec<String>,
     position: Position,
     opening: Opening,
@@ -66,10 +66,10 @@ pub(crate) struct EventReader {
     mends_budgets: bool,
 }
 
-/// Where a stream is with the block that sets the reconnection time.
+/// Whether clients have yet to get the block that sets the reconnection time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
-    /// The clients have got nothing.
+    /// The clients have got nothing yet: the block is for them.
     First,
     /// The stream was resumed, and the clients know the time.
     Again,
@@ -77,7 +77,7 @@ enum Opening {
 }
 
 impl EventReader {
-    fn read(&mut self, block: &Block, may_park: bool) -> Said<Events> {
+    fn read(&mut self, block: &Block, may_park: bool) -> BlockContent<Events> {
         let fields = block.fields();
         let said = |slot, id: Option<Position>, text| {
             let delivery = Delivery {
@@ -86,7 +86,7 @@ impl EventReader {
                 id: id.map(Arc::new),
                 room: block.room(),
             };
-            Said::Delivery(delivery, text)
+            BlockContent::Delivery(delivery, text)
         };
         let opening = std::mem::replace(&mut self.opening, Opening::Done);
         if fields.retry && fields.id.is_none() && fields.data.is_none() {
@@ -98,7 +98,7 @@ impl EventReader {
             };
             return match is_told {
                 true => said(None, None, None),
-                false => Said::Nothing,
+                false => BlockContent::Nothing,
             };
         }
         self.ends_with_retry = false;
@@ -107,7 +107,7 @@ impl EventReader {
         }
         if may_park && fields.event == PARKED && fields.id.is_none() {
             let parked = fields.data.as_deref().and_then(Parked::read);
-            return parked.map_or(Said::End(End::Cut), Said::Parked);
+            return parked.map_or(BlockContent::End(End::Cut), BlockContent::Parked);
         }
         self.is_over = self.terminal.contains(&fields.event);
         let Some(id) = fields.id else {
@@ -115,7 +115,7 @@ impl EventReader {
         };
         let Some(position) = Position::parse(&id) else {
             tracing::error!("an event of a shared stream has an id that is no list of counters");
-            return Said::End(End::Cut);
+            return BlockContent::End(End::Cut);
         };
         let subject = self.position.first_behind(&position);
         self.position.advance(&position);
@@ -200,7 +200,7 @@ impl Kind for Events {
         }
     }
 
-    fn read(&self, reader: &mut EventReader, block: &Block, may_park: bool) -> Said<Self> {
+    fn read(&self, reader: &mut EventReader, block: &Block, may_park: bool) -> BlockContent<Self> {
         reader.read(block, may_park)
     }
 
@@ -258,11 +258,11 @@ pub(crate) fn is_shareable<B>(method: &Method, response: &Response<B>) -> bool {
 pub(crate) struct Newcomer<P: Send + 'static> {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    /// What is held as long as its own answer is read.
+    /// Permit that is held as long as the answer to its own request is read.
     pub(crate) permit: Linger<P>,
     /// Whether there is room for its own answer to last; else it can only join what others follow.
     pub(crate) may_lead: bool,
-    /// Whether it was offered to park the stream.
+    /// Whether the edge offered to park the stream.
     pub(crate) may_park: bool,
     pub(crate) max_unread: usize,
     pub(crate) shutdown: CancellationToken,
@@ -335,7 +335,7 @@ struct Listener {
 }
 
 impl Listener {
-    /// What is sent next; `None` at a clean end.
+    /// The next chunk of the body; `None` at a clean end.
     async fn chunk(&self) -> Option<Result<Bytes, BodyError>> {
         loop {
             match self.subscriber.pop() {

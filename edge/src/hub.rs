@@ -28,28 +28,28 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-/// Pause between looks whether the others are as far as a listener that waits to join them.
+/// Pause between checks whether a listener can join the shared stream that it waits for.
 const JOIN_PAUSE: Duration = Duration::from_millis(50);
 
-/// Pause between looks for room to open a parked stream again.
+/// Mean pause between checks for room to open a parked stream again.
 const ROOM_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often in a row a stream is opened for nothing before it is not parked again.
-const MOST_IN_VAIN: u32 = 2;
+/// Number of times in a row that a parked stream may be opened without news; then it stays open.
+const MAX_FRUITLESS: u32 = 2;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What clients of one kind are told, and how their streams are asked for.
+/// A kind of stream: what its clients are sent, and how the application is asked for it.
 pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// What a client is sent.
     type Message: Clone + Send + Sync + 'static;
-    /// How it is told that there is nothing more.
+    /// The end of a client's stream.
     type End: Clone + Send + Sync + 'static;
-    /// What it asked for, with its credentials.
+    /// What a client asked for, with its credentials.
     type Request: Send + Sync + 'static;
-    /// What is known of one upstream stream.
+    /// State of reading one upstream stream.
     type Reader: Send + 'static;
 
     /// Whether a newcomer has been told all that only its own answer tells before that answer's
@@ -71,37 +71,39 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
         may_park: bool,
     ) -> impl Future<Output = Resumed> + Send;
 
-    /// What a block says, of an answer that may be parked or not.
-    fn read(&self, reader: &mut Self::Reader, block: &Block, may_park: bool) -> Said<Self>;
+    /// Reads a block; `may_park`: the answer that it belongs to may be parked.
+    fn read(&self, reader: &mut Self::Reader, block: &Block, may_park: bool) -> BlockContent<Self>;
 
-    /// A stream has ended, cleanly or not; `None` when it is to be resumed.
+    /// The end of clients' streams when the upstream stream has ended, cleanly or not; `None` when
+    /// it is to be resumed.
     fn ended(&self, reader: &mut Self::Reader, is_clean: bool) -> Option<Self::End>;
 
-    /// How a client ends for a reason of the edge's own.
+    /// The end of a client's stream for a reason of the edge's own.
     fn end(&self, reason: Reason) -> Self::End;
 
-    /// Where streams are kept that have nothing to say.
+    /// The streams that are parked.
     fn parking(&self) -> &Arc<Parking>;
 
-    /// What clients are told while their stream is away, if anything.
+    /// The message that shows clients that the edge is there while the upstream stream is not, if
+    /// there is one.
     fn keep_alive(&self) -> Option<Delivery<Self::Message>>;
 
-    /// The time without a word after which a stream counts as lost.
+    /// Time without a block after which a stream counts as lost.
     fn silence(&self, times: &Times) -> Duration;
 
-    /// Where open upstream streams, and those that were lost, are counted.
+    /// The counters of open upstream streams and of lost ones.
     fn counts(metrics: &Metrics) -> (&Gauge, &Counter);
 }
 
 /// The content of one block of an event stream, for all clients that share the stream.
-pub(crate) enum Said<K: Kind> {
-    /// Nothing.
+pub(crate) enum BlockContent<K: Kind> {
+    /// Nothing for clients.
     Nothing,
     /// A message, and the id to resume after, if it has one.
     Delivery(Delivery<K::Message>, Option<String>),
-    /// The end.
+    /// The end of the stream.
     End(K::End),
-    /// Nothing for now: the stream is to be kept without an answer.
+    /// The stream is to be parked.
     Parked(Parked),
 }
 
@@ -109,11 +111,11 @@ pub(crate) enum Said<K: Kind> {
 pub(crate) enum Resumed {
     /// The stream goes on; whether it may be parked.
     Stream(EventStream, bool),
-    /// There is nothing more.
+    /// The stream is complete.
     Over,
-    /// Not for this listener.
+    /// The credentials of this listener were refused.
     Refused,
-    /// None, or one that may be another later.
+    /// No response, or an error that may pass.
     Unavailable,
 }
 
@@ -124,7 +126,7 @@ pub(crate) enum Reason {
     Unread,
     /// The client may not go on.
     Refused,
-    /// Everything has been said.
+    /// The stream is complete.
     Over,
     /// The application has been away for too long.
     GivenUp,
@@ -247,7 +249,7 @@ impl<K: Kind> Subscriber<K> {
 struct Hub<K: Kind> {
     key: Option<String>,
     audience: Mutex<Audience<K>>,
-    /// Somebody has left, or has room again.
+    /// Notified when a listener leaves, or has room again.
     changed: Notify,
 }
 
@@ -363,7 +365,7 @@ pub(crate) struct AcceptedStream<K: Kind> {
     pub(crate) may_lead: bool,
     /// The id that the answer begins after, if it says so.
     pub(crate) last_id: Option<String>,
-    /// Whether it was offered to park the stream.
+    /// Whether the edge offered to park the stream.
     pub(crate) may_park: bool,
     pub(crate) stream: EventStream,
     pub(crate) reader: K::Reader,
@@ -421,7 +423,7 @@ impl<K: Kind> Streams<K> {
             streams: self.clone(),
             reader: answer.reader,
             may_park: answer.may_park,
-            last_word: Instant::now(),
+            last_delivery: Instant::now(),
         };
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
@@ -464,8 +466,8 @@ struct Feed<K: Kind> {
     reader: K::Reader,
     /// Whether the answer that is read may be parked.
     may_park: bool,
-    /// When the listeners were last told anything.
-    last_word: Instant,
+    /// Time of the last message to the listeners.
+    last_delivery: Instant,
 }
 
 /// Why a stream is read no further.
@@ -481,9 +483,9 @@ enum Over {
 enum Stopped {
     /// No listener needs this stream any more.
     Over(Over),
-    /// The stream broke off; `healthy` when it had been good for something.
+    /// The stream broke off; `healthy` when it had brought a message or lasted.
     Lost { healthy: bool },
-    /// It has nothing to say for now; `news` when it had said anything.
+    /// The application parks the stream; `news` when it had brought a message.
     Parked { parked: Parked, news: bool },
 }
 
@@ -498,15 +500,15 @@ impl<K: Kind> Feed<K> {
         let mut permit = Some(permit);
         let mut room = None;
         let mut backoff: Option<Backoff> = None;
-        // How often in a row the stream was parked, and opened for nothing.
-        let mut in_vain = 0;
+        // Number of times in a row that the stream was parked and opened without news.
+        let mut fruitless = 0;
         let over = loop {
             let healthy = match self.follow(stream).await {
                 Stopped::Over(over) => break over,
                 Stopped::Lost { healthy } => {
                     K::counts(&self.streams.metrics).1.inc();
                     if healthy {
-                        in_vain = 0;
+                        fruitless = 0;
                     }
                     healthy
                 }
@@ -517,13 +519,13 @@ impl<K: Kind> Feed<K> {
                     }
                     drop(room.take());
                     let since = Instant::now();
-                    room = match self.keep(parked, in_vain).await {
+                    room = match self.keep(parked, fruitless).await {
                         Ok(taken) => Some(taken),
                         Err(over) => break over,
                     };
-                    in_vain = match news || since.elapsed() >= self.streams.times.retry_longest {
+                    fruitless = match news || since.elapsed() >= self.streams.times.retry_longest {
                         true => 0,
-                        false => in_vain + 1,
+                        false => fruitless + 1,
                     };
                     true
                 }
@@ -532,7 +534,7 @@ impl<K: Kind> Feed<K> {
                 backoff = None;
             }
             let backoff = backoff.get_or_insert_with(|| Backoff::new(&self.streams.times));
-            let may_park = in_vain < MOST_IN_VAIN;
+            let may_park = fruitless < MAX_FRUITLESS;
             match self.resume(backoff, may_park).await {
                 Some((resumed, is_offered)) => (stream, self.may_park) = (resumed, is_offered),
                 None => break Over::Ended,
@@ -600,16 +602,16 @@ impl<K: Kind> Feed<K> {
             .kind
             .read(&mut self.reader, block, self.may_park)
         {
-            Said::Nothing => false,
-            Said::Delivery(delivery, id) => {
-                self.last_word = Instant::now();
+            BlockContent::Nothing => false,
+            BlockContent::Delivery(delivery, id) => {
+                self.last_delivery = Instant::now();
                 self.hub.deliver(&delivery, id)
             }
-            Said::End(end) => {
+            BlockContent::End(end) => {
                 self.hub.close(&end);
                 return Err(Last::Over(Over::Ended));
             }
-            Said::Parked(parked) => return Err(Last::Parked(parked)),
+            BlockContent::Parked(parked) => return Err(Last::Parked(parked)),
         };
         if self.join.as_ref().is_some_and(Joining::merges) {
             Err(Last::Over(Over::Joined))
@@ -620,9 +622,9 @@ impl<K: Kind> Feed<K> {
 
     /// Keeps the stream without an answer of the application, until that says that there may be
     /// news: then it is to be resumed, with the room that is returned.
-    async fn keep(&mut self, parked: Parked, in_vain: u32) -> Result<Box<dyn Send>, Over> {
+    async fn keep(&mut self, parked: Parked, fruitless: u32) -> Result<Box<dyn Send>, Over> {
         K::counts(&self.streams.metrics).0.dec();
-        let kept = self.stay_parked(parked, in_vain).await;
+        let kept = self.stay_parked(parked, fruitless).await;
         K::counts(&self.streams.metrics).0.inc();
         kept
     }
@@ -630,12 +632,12 @@ impl<K: Kind> Feed<K> {
     async fn stay_parked(
         &mut self,
         mut parked: Parked,
-        in_vain: u32,
+        fruitless: u32,
     ) -> Result<Box<dyn Send>, Over> {
         let streams = self.streams.clone();
         let parking = streams.kind.parking();
         let pause = loop {
-            match self.meanwhile(parking.keep(parked)).await? {
+            match self.while_parked(parking.keep(parked)).await? {
                 Verdict::Stay(next) => {
                     for block in Block::all_of(&next.say) {
                         if let Err(Last::Over(over)) = self.pass_on(&block) {
@@ -651,15 +653,15 @@ impl<K: Kind> Feed<K> {
                 }
             }
         };
-        // Who was called for nothing comes the more slowly.
-        let slower = streams.times.retry_first * (2_u32.pow(in_vain.min(6)) - 1);
-        self.meanwhile(sleep(pause + slower.min(streams.times.retry_longest)))
+        // A stream that was opened without news is opened more slowly each time.
+        let slower = streams.times.retry_first * (2_u32.pow(fruitless.min(6)) - 1);
+        self.while_parked(sleep(pause + slower.min(streams.times.retry_longest)))
             .await?;
         let room = loop {
             if let Some(room) = (streams.room)() {
                 break room;
             }
-            self.meanwhile(sleep(ROOM_PAUSE.mul_f64(0.5 + fastrand::f64())))
+            self.while_parked(sleep(ROOM_PAUSE.mul_f64(0.5 + fastrand::f64())))
                 .await?;
         };
         // As of a stream that was cut: what its beginning tells has been told.
@@ -672,14 +674,14 @@ impl<K: Kind> Feed<K> {
         }
     }
 
-    /// Waits for something while the stream is parked: its listeners are kept company, join another
-    /// stream, or leave.
-    async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> Result<T, Over> {
+    /// Waits for something while the stream is parked. Meanwhile its listeners get keep-alives,
+    /// join another stream, or leave.
+    async fn while_parked<T>(&mut self, something: impl Future<Output = T>) -> Result<T, Over> {
         let Self {
             hub,
             streams,
             join,
-            last_word,
+            last_delivery,
             ..
         } = self;
         let waiting = async {
@@ -696,11 +698,11 @@ impl<K: Kind> Feed<K> {
                 }
             }
         };
-        in_company(hub, streams, last_word, waiting).await
+        with_keep_alives(hub, streams, last_delivery, waiting).await
     }
 
-    /// Asks for the rest until there is an answer or no patience left; the listeners are kept
-    /// company meanwhile.
+    /// Asks for the rest until there is an answer or the time for retries is over; the listeners
+    /// get keep-alives meanwhile.
     async fn resume(
         &mut self,
         backoff: &mut Backoff,
@@ -709,19 +711,19 @@ impl<K: Kind> Feed<K> {
         let Self {
             hub,
             streams,
-            last_word,
+            last_delivery,
             ..
         } = self;
         let asking = ask(hub, streams, backoff, may_park);
-        in_company(hub, streams, last_word, asking).await
+        with_keep_alives(hub, streams, last_delivery, asking).await
     }
 }
 
-/// Waits for something; the listeners are told that they are not forgotten meanwhile.
-async fn in_company<K: Kind, T>(
+/// Waits for something; the listeners get keep-alives meanwhile.
+async fn with_keep_alives<K: Kind, T>(
     hub: &Hub<K>,
     streams: &Streams<K>,
-    last_word: &mut Instant,
+    last_delivery: &mut Instant,
     something: impl Future<Output = T>,
 ) -> T {
     let mut something = std::pin::pin!(something);
@@ -731,9 +733,9 @@ async fn in_company<K: Kind, T>(
     loop {
         select! {
             done = &mut something => return done,
-            () = sleep_until(*last_word + streams.times.heartbeat) => {
+            () = sleep_until(*last_delivery + streams.times.heartbeat) => {
                 hub.deliver(&beat, None);
-                *last_word = Instant::now();
+                *last_delivery = Instant::now();
             }
         }
     }

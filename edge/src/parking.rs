@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// The event by which a stream is left to the edge for a while.
+/// The event by which the application parks a stream: the last of its answer.
 pub(crate) const PARKED: &str = "parked";
 /// The largest number of streams that one request asks about.
 const MAX_ASKED: usize = 100;
@@ -32,25 +32,26 @@ const MAX_QUESTIONS: usize = 4;
 const MAX_ANSWER: usize = 16 * 1024;
 /// Interval at which the edge looks whether it is time to ask about one of the streams.
 const TICK: Duration = Duration::from_millis(50);
-/// The part of a stream's pause that it may be asked about early, together with others.
-const EARLY: u32 = 4;
+/// One in so many of a stream's pause: by that much it may be asked about early, together with
+/// others.
+const EARLY_SHARE: u32 = 4;
 /// The longest pause of a stream.
-const LONGEST: Duration = Duration::from_secs(15);
-/// Time between two streams that are opened again because of the same answer.
-const APART: Duration = Duration::from_millis(50);
-/// The longest time that one of them waits for that.
-const LONGEST_APART: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Mean time between two of the streams that are opened again because of the same answer.
+const OPENING_INTERVAL: Duration = Duration::from_millis(50);
+/// Time in which all of those streams are opened, however many they are.
+const LONGEST_OPENING: Duration = Duration::from_secs(2);
 /// Time for which no stream is parked when the application cannot be asked about those that are.
-const CLOSED: Duration = Duration::from_secs(60);
+const SUSPENSION: Duration = Duration::from_secs(60);
 
-/// A stream that is kept, as the application says.
+/// What the application says about a stream that it parks.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Parked {
     /// Milliseconds until it is asked about.
     after: u64,
-    /// What the application recognises it by.
+    /// The application's name for the stream: only the application reads it.
     stream: String,
-    /// Blocks for those who follow it.
+    /// Blocks of the stream, to be passed on to its clients at once.
     #[serde(default)]
     pub(crate) say: String,
 }
@@ -67,16 +68,17 @@ impl Parked {
 pub(crate) enum Verdict {
     /// It stays parked.
     Stay(Parked),
-    /// It is to be opened again, after this time: not all at once.
+    /// It is to be opened again, after this time: streams are not opened all at once.
     Open(Duration),
     /// The application has been away for too long.
     GivenUp,
 }
 
-/// The outcome of a question.
-enum Answer {
-    Told(Vec<Option<Parked>>),
-    /// None, or one that may be another later.
+/// The outcome of a request about parked streams.
+enum QuestionOutcome {
+    /// For each stream, what it stays parked with; `None`: it is to be opened again.
+    Answered(Vec<Option<Parked>>),
+    /// No response, or an error that may pass.
     Later,
     /// The application cannot be asked.
     Unknown,
@@ -85,7 +87,7 @@ enum Answer {
 /// A stream that waits to be asked about.
 struct Waiting {
     due: Instant,
-    /// The time from which on it is asked about together with one that is due.
+    /// Earliest time to ask about it, together with a stream that is due.
     early: Instant,
     stream: String,
     verdict: oneshot::Sender<Verdict>,
@@ -94,10 +96,10 @@ struct Waiting {
 #[derive(Default)]
 struct State {
     waiting: Vec<Waiting>,
-    /// Whether a task asks about them.
+    /// Whether a task asks about the waiting streams.
     is_watched: bool,
-    /// No stream is parked before.
-    closed_until: Option<Instant>,
+    /// Time until which no stream is parked.
+    suspended_until: Option<Instant>,
 }
 
 /// All streams that are parked, whatever their kind.
@@ -139,8 +141,8 @@ impl Parking {
     /// has a budget of time. False when nothing is offered now.
     pub(crate) fn offer(&self, headers: &mut HeaderMap, any: bool) -> bool {
         headers.remove(EDGE_PARK);
-        let closed_until = self.state().closed_until;
-        let is_open = closed_until.is_none_or(|until| until <= Instant::now());
+        let suspended_until = self.state().suspended_until;
+        let is_open = suspended_until.is_none_or(|until| until <= Instant::now());
         if is_open {
             let offer = if any { "any" } else { "unlimited" };
             headers.insert(EDGE_PARK, HeaderValue::from_static(offer));
@@ -151,13 +153,13 @@ impl Parking {
     /// Keeps a stream until the application has been asked about it.
     pub(crate) async fn keep(self: &Arc<Self>, parked: Parked) -> Verdict {
         let (sender, verdict) = oneshot::channel();
-        let pause = Duration::from_millis(parked.after).clamp(TICK, LONGEST);
+        let pause = Duration::from_millis(parked.after).clamp(TICK, LONGEST_PAUSE);
         let now = Instant::now();
         {
             let mut state = self.state();
             state.waiting.push(Waiting {
                 due: now + pause,
-                early: now + pause - pause / EARLY,
+                early: now + pause - pause / EARLY_SHARE,
                 stream: parked.stream,
                 verdict: sender,
             });
@@ -166,7 +168,7 @@ impl Parking {
             }
         }
         self.metrics.streams_parked.inc();
-        let _counted = Counted(&self.metrics);
+        let _counted = ParkedCount(&self.metrics);
         verdict.await.unwrap_or(Verdict::Open(Duration::ZERO))
     }
 
@@ -200,7 +202,7 @@ impl Parking {
         }
     }
 
-    /// Asks about some streams, until there is an answer or no patience left.
+    /// Asks about some streams, until there is an answer or the time for retries is over.
     async fn ask(self: Arc<Self>, mut batch: Vec<Waiting>) {
         let mut backoff = Backoff::new(&self.times);
         let answers = loop {
@@ -215,11 +217,11 @@ impl Parking {
                 return;
             }
             let (outcome, answer) = match self.question(&batch).await {
-                Answer::Told(answers) if answers.len() == batch.len() => {
+                QuestionOutcome::Answered(answers) if answers.len() == batch.len() => {
                     ("answered", Some(Some(answers)))
                 }
-                Answer::Later => ("later", None),
-                Answer::Told(_) | Answer::Unknown => ("unknown", Some(None)),
+                QuestionOutcome::Later => ("later", None),
+                QuestionOutcome::Answered(_) | QuestionOutcome::Unknown => ("unknown", Some(None)),
             };
             let outcome = Outcome { outcome };
             self.metrics.questions.get_or_create(&outcome).inc();
@@ -228,9 +230,9 @@ impl Parking {
             }
         };
         let Some(answers) = answers else {
-            let until = Instant::now() + CLOSED;
-            let closed_before = self.state().closed_until.replace(until);
-            if closed_before.is_none() {
+            let until = Instant::now() + SUSPENSION;
+            let suspended_before = self.state().suspended_until.replace(until);
+            if suspended_before.is_none() {
                 tracing::warn!("the application cannot be asked about parked streams");
             }
             return open_again(batch);
@@ -245,13 +247,13 @@ impl Parking {
         open_again(opened);
     }
 
-    async fn question(&self, batch: &[Waiting]) -> Answer {
+    async fn question(&self, batch: &[Waiting]) -> QuestionOutcome {
         let Ok(_turn) = self.questions.acquire().await else {
-            return Answer::Later;
+            return QuestionOutcome::Later;
         };
         let names: Vec<&str> = batch.iter().map(|waiting| &*waiting.stream).collect();
         let Ok(question) = serde_json::to_vec(&names) else {
-            return Answer::Unknown;
+            return QuestionOutcome::Unknown;
         };
         let mut request: Request<Body> = Request::new(answer::whole(question));
         *request.method_mut() = Method::POST;
@@ -269,32 +271,32 @@ impl Parking {
         }
         let exchange = async {
             let Ok(response) = self.upstream.call(request).await else {
-                return Answer::Later;
+                return QuestionOutcome::Later;
             };
             if may_change(response.status()) {
-                return Answer::Later;
+                return QuestionOutcome::Later;
             }
             if response.status() != StatusCode::OK {
-                return Answer::Unknown;
+                return QuestionOutcome::Unknown;
             }
             let body = Limited::new(response.into_body(), names.len() * MAX_ANSWER);
             match body.collect().await {
-                Ok(body) => {
-                    serde_json::from_slice(&body.to_bytes()).map_or(Answer::Unknown, Answer::Told)
-                }
-                Err(error) if error.is::<LengthLimitError>() => Answer::Unknown,
-                Err(_) => Answer::Later,
+                Ok(body) => serde_json::from_slice(&body.to_bytes())
+                    .map_or(QuestionOutcome::Unknown, QuestionOutcome::Answered),
+                Err(error) if error.is::<LengthLimitError>() => QuestionOutcome::Unknown,
+                Err(_) => QuestionOutcome::Later,
             }
         };
         let answer = timeout(self.times.handshake, exchange).await;
-        answer.unwrap_or(Answer::Later)
+        answer.unwrap_or(QuestionOutcome::Later)
     }
 }
 
 /// Lets streams be opened again, one after the other.
 fn open_again(streams: Vec<Waiting>) {
-    let all = (APART * u32::try_from(streams.len().saturating_sub(1)).unwrap_or(u32::MAX))
-        .min(LONGEST_APART);
+    let all = (OPENING_INTERVAL
+        * u32::try_from(streams.len().saturating_sub(1)).unwrap_or(u32::MAX))
+    .min(LONGEST_OPENING);
     for stream in streams {
         let _ = stream
             .verdict
@@ -302,10 +304,10 @@ fn open_again(streams: Vec<Waiting>) {
     }
 }
 
-/// A stream that is counted among the parked.
-struct Counted<'a>(&'a Metrics);
+/// Counts a stream among the parked until it is dropped.
+struct ParkedCount<'a>(&'a Metrics);
 
-impl Drop for Counted<'_> {
+impl Drop for ParkedCount<'_> {
     fn drop(&mut self) {
         self.0.streams_parked.dec();
     }

@@ -5,7 +5,7 @@ use crate::{
     caller::Caller,
     config::Times,
     headers::{self, EDGE_CAP, EDGE_LABEL, EDGE_ORIGIN, EDGE_PROTOCOL, LAST_EVENT_ID, STREAM_KEY},
-    hub::{Kind, Reason, Resumed, Said, Subscriber},
+    hub::{BlockContent, Kind, Reason, Resumed, Subscriber},
     metrics::Metrics,
     outbox::Delivery,
     parking::{PARKED, Parked, Parking},
@@ -52,7 +52,7 @@ pub(crate) struct Accepted {
     pub(crate) label: Option<String>,
     /// Name of a class of waiting sockets, and how many of them may wait at the same time.
     pub(crate) cap: Option<(String, usize)>,
-    /// Whether it was offered to park the stream.
+    /// Whether the edge offered to park the stream.
     pub(crate) may_park: bool,
     /// The body with the messages.
     pub(crate) stream: EventStream,
@@ -66,7 +66,7 @@ pub(crate) enum Opened {
     Over,
     /// A refusal that trying again does not change, as the client may see it.
     Refused(Response<Body>),
-    /// No answer came, or one that may be another later.
+    /// No response came, or an error that may pass.
     Unavailable(Response<Body>),
 }
 
@@ -77,7 +77,7 @@ pub(crate) enum Instruction {
     Delivery(Delivery<Message>),
     /// Close of the socket.
     Close(CloseFrame),
-    /// There is nothing to say for now.
+    /// Parking of the stream: the application has nothing to send for a while.
     Park(Parked),
 }
 
@@ -298,16 +298,16 @@ impl Kind for Relay {
         }
     }
 
-    fn read(&self, (): &mut (), block: &Block, may_park: bool) -> Said<Self> {
+    fn read(&self, (): &mut (), block: &Block, may_park: bool) -> BlockContent<Self> {
         match read(block) {
-            Ok(None) => Said::Nothing,
-            Ok(Some((Instruction::Delivery(delivery), id))) => Said::Delivery(delivery, id),
-            Ok(Some((Instruction::Close(frame), _))) => Said::End(frame),
-            Ok(Some((Instruction::Park(parked), _))) if may_park => Said::Parked(parked),
-            Ok(Some((Instruction::Park(_), _))) => Said::Nothing,
+            Ok(None) => BlockContent::Nothing,
+            Ok(Some((Instruction::Delivery(delivery), id))) => BlockContent::Delivery(delivery, id),
+            Ok(Some((Instruction::Close(frame), _))) => BlockContent::End(frame),
+            Ok(Some((Instruction::Park(parked), _))) if may_park => BlockContent::Parked(parked),
+            Ok(Some((Instruction::Park(_), _))) => BlockContent::Nothing,
             Err(error) => {
                 tracing::error!(%error, "a session stream");
-                Said::End(close(CloseCode::Error, "server error"))
+                BlockContent::End(close(CloseCode::Error, "server error"))
             }
         }
     }
