@@ -334,7 +334,8 @@ fn a_request_arrives_with_spins_headers_which_a_client_cannot_forge() {
 #[test]
 fn nothing_follows_a_chunked_body_on_its_connection() {
     let host = Host::start(&[]);
-    let chunked = "POST /echo/1 HTTP/1.1\r\nhost: app\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let chunked =
+        "POST /echo/1 HTTP/1.1\r\nhost: app\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     let next = "GET /echo/2 HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n";
     let mut stream = host.connect();
     stream
