@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Result, bail};
 use client::{Book, Candidate, Choice, Results};
 
-use crate::view::printable;
+use crate::view::{escaped, printable};
 
 /// Reads a choice: the number of a candidate, an ISBN, a work's key, `none`, or a title.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn list(results: &Results, as_json: bool) -> Result<()> {
     for (book, number) in &open {
         if as_json {
             let line = serde_json::json!({"book": number, "index": number - 1, "found": book});
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", escaped(&line.to_string()))?;
             continue;
         }
         writeln!(out, "{number:>5}  {}", printable(&described(book)))?;
@@ -66,7 +66,7 @@ pub(crate) fn list(results: &Results, as_json: bool) -> Result<()> {
 /// Prints a book as it is after a choice.
 pub(crate) fn print(number: u32, book: &Book, as_json: bool) -> Result<()> {
     let line = match as_json {
-        true => serde_json::to_string(book)?,
+        true => escaped(&serde_json::to_string(book)?),
         false => printable(&format!("{number}: {}", described(book))),
     };
     writeln!(io::stdout(), "{line}")?;

@@ -90,7 +90,11 @@ async fn run_command(args: Args) -> Result<CommandOutcome> {
         && let Err(error) = files.keep_stream_support(client.origin(), stream_support)
         && args.verbose
     {
-        writeln!(io::stderr(), "bookstrack: {error:#}")?;
+        writeln!(
+            io::stderr(),
+            "bookstrack: {}",
+            view::printable(&format!("{error:#}"))
+        )?;
     }
     if args.verbose {
         writeln!(
@@ -154,7 +158,7 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
         Command::Status { job } => {
             let snapshot = client.status(job).await?;
             let line = match args.json {
-                true => serde_json::to_string(&snapshot)?,
+                true => view::escaped(&serde_json::to_string(&snapshot)?),
                 false => view::describe(&snapshot, Duration::ZERO),
             };
             writeln!(io::stdout(), "{line}")?;
@@ -210,7 +214,7 @@ async fn command(args: &Args, client: &Client, files: &Files) -> Result<CommandO
                 files.forget_token(job);
             }
             let line = match args.json {
-                true => serde_json::to_string(&cancellation)?,
+                true => view::escaped(&serde_json::to_string(&cancellation)?),
                 false => view::printable(&follow::describe_cancellation(&cancellation)),
             };
             writeln!(io::stdout(), "{line}")?;

@@ -7,12 +7,13 @@ use client::Preview;
 use serde_json::Value;
 
 use crate::outcome::CommandOutcome;
+use crate::view::{escaped, printable};
 
 /// Prints the result that an import would have; an import that would fail fails here, too.
 pub(crate) fn print(preview: &Preview, json: bool) -> Result<CommandOutcome> {
     let mut out = io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string(preview)?)?;
+        writeln!(out, "{}", escaped(&serde_json::to_string(preview)?))?;
     } else {
         describe(preview, &mut out)?;
     }
@@ -22,7 +23,20 @@ pub(crate) fn print(preview: &Preview, json: bool) -> Result<CommandOutcome> {
     })
 }
 
+/// Leaves out the control characters of all texts: a file is other people's, and must not be able
+/// to command the terminal.
+fn make_printable(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = printable(text),
+        Value::Array(values) => values.iter_mut().for_each(make_printable),
+        Value::Object(fields) => fields.values_mut().for_each(make_printable),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 fn describe(preview: &Preview, out: &mut impl Write) -> Result<()> {
+    let mut preview = preview.clone();
+    preview.other.values_mut().for_each(make_printable);
     let failure = preview.other.get("failure");
     if let Some(failure) = failure {
         writeln!(out, "{}", text(failure, "userMessage"))?;
@@ -179,6 +193,23 @@ mod tests {
                 "{line}: {text}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_of_a_file_commands_the_terminal() {
+        let mut preview = preview();
+        let evil = "a\u{1b}]0;b\u{7}\u{9b}2J\nrow 9";
+        preview["reading"]["linesAbove"] = json!([evil]);
+        preview["reading"]["otherSheets"] = json!([evil]);
+        preview["reading"]["columns"][0]["name"] = json!(evil);
+        preview["reading"]["columns"][0]["samples"] = json!([evil]);
+        preview["books"] = json!([{"title": evil, "authors": [evil]}]);
+        preview["errors"][0]["error"] = json!(evil);
+        let text = printed(preview.clone());
+        assert!(text.chars().all(|c| !c.is_control() || c == '\n'), "{text}");
+        assert!(text.contains("\n  a]0;b2Jrow 9 / a]0;b2Jrow 9\n"), "{text}");
+        preview["failure"] = json!({"message": evil, "userMessage": evil});
+        assert!(printed(preview).starts_with("a]0;b2Jrow 9\na]0;b2Jrow 9\n"));
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Output of a job's results, for people, spreadsheets and programs.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Result, bail};
 use client::{Book, Client, JobId, Results};
 use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::Format;
-use crate::view::printable;
+use crate::view::{escaped, printable};
 
 const HEADER: [&str; 7] = [
     "title",
@@ -30,42 +32,42 @@ pub(crate) async fn show(
     format: Option<Format>,
     only: Option<&str>,
 ) -> Result<()> {
-    let mut out = io::stdout().lock();
     match (only, format) {
-        (Some(only), None | Some(Format::Csv)) => {
-            out.write_all(client.rows_csv(job, only).await?.as_bytes())?;
-        }
+        (Some(only), None | Some(Format::Csv)) => put(&client.rows_csv(job, only).await?),
         (Some(_), Some(Format::Table)) => bail!("rows to mend are csv or json, not a table"),
         // All of them are the results.
         (Some(only), Some(Format::Json)) if only.split(',').all(|name| name.trim() != "all") => {
-            serde_json::to_writer_pretty(&mut out, &client.rows(job, only).await?)?;
-            writeln!(out)?;
+            put_json(&client.rows(job, only).await?)
         }
-        (_, format) => {
-            let results = client.results(job).await?;
-            drop(out);
-            return print(&results, format.unwrap_or(Format::Table));
-        }
+        (_, format) => print(&client.results(job).await?, format.unwrap_or(Format::Table)),
+    }
+}
+
+fn put_json(value: &impl Serialize) -> Result<()> {
+    put(&(escaped(&serde_json::to_string_pretty(value)?) + "\n"))
+}
+
+/// Writes text for programs; where a person looks, without what would command the terminal.
+fn put(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.is_terminal() {
+        true => out.write_all(visible(text).as_bytes())?,
+        false => out.write_all(text.as_bytes())?,
     }
     out.flush()?;
     Ok(())
 }
 
+/// Text without control characters but for the ends of its lines and tabs.
+fn visible(text: &str) -> String {
+    let is_seen = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    text.chars().filter(is_seen).collect()
+}
+
 fn print(results: &Results, format: Format) -> Result<()> {
-    let mut out = io::stdout().lock();
     match format {
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut out, results)?;
-            writeln!(out)?;
-        }
-        Format::Csv => {
-            let mut csv = csv::Writer::from_writer(&mut out);
-            csv.write_record(HEADER)?;
-            for row in rows(results) {
-                csv.write_record(row)?;
-            }
-            csv.flush()?;
-        }
+        Format::Json => put_json(results)?,
+        Format::Csv => put(&csv_of(&rows(results))?)?,
         Format::Table => {
             let mut table = Table::new();
             table
@@ -77,16 +79,35 @@ fn print(results: &Results, format: Format) -> Result<()> {
             let books = rows.len();
             table.add_rows(rows.into_iter().map(|row| row.map(|cell| printable(&cell))));
             let noun = if books == 1 { "book" } else { "books" };
-            writeln!(
-                out,
-                "{table}
-{books} {noun}, {found} found{}",
+            put(&format!(
+                "{table}\n{books} {noun}, {found} found{}\n",
                 how(results)
-            )?;
+            ))?;
         }
     }
-    out.flush()?;
     Ok(())
+}
+
+/// A table of which no spreadsheet runs a cell. Text is in quotes: some part cells at semicolons and
+/// tabs, too.
+fn csv_of(rows: &[[String; 7]]) -> Result<String> {
+    let mut lines = csv::WriterBuilder::new()
+        .quote_style(csv::QuoteStyle::NonNumeric)
+        .from_writer(Vec::new());
+    lines.write_record(HEADER)?;
+    for row in rows {
+        lines.write_record(row.iter().map(|cell| harmless(cell).into_owned()))?;
+    }
+    Ok(String::from_utf8(lines.into_inner()?)?)
+}
+
+/// A cell that no spreadsheet runs as a formula: behind an apostrophe, as in the server's exports.
+fn harmless(cell: &str) -> Cow<'_, str> {
+    let seen = cell.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
+    match seen.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+        true => Cow::Owned(format!("'{cell}")),
+        false => Cow::Borrowed(cell),
+    }
 }
 
 /// A note on how photos were read; empty when there is nothing to note.
@@ -183,6 +204,31 @@ mod tests {
             "0.92",
         ];
         assert_eq!(rows, [gatsby]);
+    }
+
+    /// Titles are other people's text.
+    #[test]
+    fn no_cell_of_a_table_is_a_formula() {
+        for formula in [
+            "=1+1", "+1", "-1", "@SUM(A1)", "＝1", " =1", "\t=1", "\u{0}@A1",
+        ] {
+            assert_eq!(harmless(formula), format!("'{formula}"));
+        }
+        for text in ["", "Dune", "1-1", "9780441013593", "0.92"] {
+            assert_eq!(harmless(text), text);
+        }
+        let row = ["=1+1;=1", "a;=1", "9780441013593", "", "", "2004", "0.92"];
+        let table = csv_of(&[row.map(str::to_owned)]).unwrap();
+        let line = table.lines().nth(1).unwrap();
+        let expected = r#""'=1+1;=1","a;=1",9780441013593,"","",2004,0.92"#;
+        assert_eq!(line, expected);
+    }
+
+    /// In UTF-8 U+009B is the beginning of a command, too.
+    #[test]
+    fn nothing_that_is_shown_commands_the_terminal() {
+        let text = "a,\u{1b}]0;title\u{7}\tb\u{9b}2J\u{7f}\r\nc\n";
+        assert_eq!(visible(text), "a,]0;title\tb2J\r\nc\n");
     }
 
     #[test]

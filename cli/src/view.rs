@@ -122,7 +122,7 @@ impl View {
 }
 
 fn event(name: &str, data: Value) -> String {
-    json!({"event": name, "data": data}).to_string()
+    escaped(&json!({"event": name, "data": data}).to_string())
 }
 
 fn line(text: &str) -> io::Result<()> {
@@ -287,6 +287,19 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
+/// JSON with DEL and the control characters of U+0080 to U+009F escaped, too: it means the same,
+/// and commands no terminal.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c.is_control() && c != '\n' {
+            true => text += &format!("\\u{:04x}", u32::from(c)),
+            false => text.push(c),
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +310,19 @@ mod tests {
             value.extend(extra);
         }
         serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn json_commands_no_terminal_and_means_the_same() {
+        let said = json!({"title": "a\u{1b}]0;b\u{9b}2J\u{7f}c", "tab": "\t"});
+        for text in [
+            said.to_string(),
+            serde_json::to_string_pretty(&said).unwrap(),
+        ] {
+            let text = escaped(&text);
+            assert!(text.chars().all(|c| !c.is_control() || c == '\n'), "{text}");
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), said);
+        }
     }
 
     #[test]
