@@ -55,7 +55,7 @@ pub(crate) fn component_size(name: &str) -> anyhow::Result<u64> {
 /// Time-out of building the components.
 const BUILDING: Duration = Duration::from_secs(1_200);
 
-/// What the application and an edge of its own share.
+/// Secret that the application and its edge share.
 const EDGE_SECRET: &str = "bench";
 
 /// The application that is measured.
@@ -63,7 +63,7 @@ const EDGE_SECRET: &str = "bench";
 pub(crate) enum Application {
     /// The application of this project.
     Bookstrack,
-    /// One component that does nothing: others are held against it.
+    /// One component that does nothing, to compare with.
     Empty,
 }
 

@@ -242,8 +242,9 @@ impl StreamLog {
 
 const DAY: f64 = 86_400_000.0;
 
-/// Time in ms since a moment that a document tells in whole ms since midnight. A document's clock
-/// rounds down, by half a millisecond on average: that is not the stream's fault.
+/// Time in ms between the time that a document states, in whole ms since midnight, and `now`. The
+/// stated time is rounded down, by half a millisecond on average, which is taken off: it is not the
+/// stream's fault.
 fn lateness(since_midnight: u64, now: SystemTime) -> anyhow::Result<f64> {
     let now = now.duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
     #[expect(clippy::cast_precision_loss, reason = "ms of a day")]

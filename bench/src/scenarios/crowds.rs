@@ -207,7 +207,7 @@ struct Event {
     books: u64,
 }
 
-/// All that a client was told.
+/// The events that a client has got.
 #[derive(Default)]
 struct Told {
     events: Vec<Event>,

@@ -30,8 +30,8 @@ const MADE_UP: usize = 10_000;
 /// Number of scans that are under way at the same time.
 const SCANS: usize = 10;
 
-/// Time within which a scan must be over.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Time-out of a scan.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Time within which the sample shelf is certainly not read to its end.
 const READING: Duration = Duration::from_secs(3);
@@ -48,7 +48,7 @@ struct Photo {
     books: Vec<Book>,
 }
 
-/// What a scan has come to.
+/// The outcome of a scan, in numbers.
 #[derive(Default)]
 struct Counts {
     books: usize,
@@ -151,7 +151,7 @@ fn scanning(jpeg: &Bytes) -> Work {
 /// Waits for a job's end; returns its last status.
 async fn finish(app: &App, accepted: &Value) -> anyhow::Result<Value> {
     let path = accepted["statusUrl"].as_str().context("statusUrl")?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + SCAN_TIMEOUT;
     loop {
         let mut status: Value = serde_json::from_slice(&app.client.get(path).await?.body)?;
         let status = status["data"].take();

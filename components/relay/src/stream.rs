@@ -38,7 +38,7 @@ enum End {
     Left,
     /// The budget is used up; the edge asks again.
     Budget,
-    /// There is nothing to say for now, and the edge keeps the stream.
+    /// The job is silent: the edge parks the stream.
     Parked,
     /// The store does not give the values that are needed; the edge asks again.
     Broken(String),

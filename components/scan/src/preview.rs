@@ -111,7 +111,7 @@ impl<'a> Received<'a> {
         }
     }
 
-    /// The whole file.
+    /// Takes the whole file.
     async fn take(&mut self) -> Result<Vec<u8>, ApiError> {
         match &mut self.stored {
             None => Ok(std::mem::take(&mut self.held)),

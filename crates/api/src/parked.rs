@@ -13,34 +13,34 @@ pub const MAX_ASKED: usize = 100;
 /// The largest size, in bytes, of a request about so many.
 pub const MAX_REQUEST: usize = MAX_ASKED * 1_024;
 
-/// What is needed to tell whether a stream has something to say again: `stream` of a [`Parked`],
-/// which to the edge is a text.
+/// State of a parked stream, from which the relay tells whether there may be news: `stream` of a
+/// [`Parked`], which is an opaque text to the edge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedStream {
     /// The job's silence.
     pub silence: Silence,
-    /// How the stream spells signs of life, if it is a socket's.
+    /// The format of keep-alives, if the stream is a socket's.
     pub socket: Option<ParkedSocket>,
 }
 
-/// What differs among the sockets of a job.
+/// The format of one socket's messages, and how long its token is good for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedSocket {
-    /// The schema of its messages.
+    /// The schema of the messages.
     pub schema: Schema,
-    /// Their encoding.
+    /// The encoding of the messages.
     pub encoding: Encoding,
     /// Time at which the stream is opened again whatever its job does: its token is to be extended.
     pub until: Time,
 }
 
-/// A stream that is parked, as the edge is told of it.
+/// The event that parks a stream, for the edge.
 #[derive(Debug, Serialize)]
 pub struct Parked {
-    /// Milliseconds until it is asked about.
+    /// Milliseconds until the edge asks about the stream.
     after: u64,
     stream: String,
-    /// Blocks for its clients.
+    /// Blocks of the stream, to be passed on to its clients at once.
     #[serde(skip_serializing_if = "String::is_empty")]
     say: String,
 }

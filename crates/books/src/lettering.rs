@@ -170,7 +170,7 @@ impl Shelf {
         lines.map(|line| lettered_words(&line.text)).collect()
     }
 
-    /// These spines with the records that a person may take for their books, the likeliest first.
+    /// Pairs these spines with records that a person may take for their books, the likeliest first.
     /// `candidates` are the records found for each spine of the shelf, `books` those that its other
     /// lettering names.
     fn near(

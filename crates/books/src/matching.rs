@@ -27,8 +27,10 @@ pub fn same_book_key(wanted: &Wanted) -> BookKeys {
     keys(wanted, Title::wanted(wanted).key())
 }
 
-/// The same of books that were seen: two volumes are two books, also where rows of a list that
-/// differ in a number in brackets may be one.
+/// The keys by which a book that was seen on a photo is recognised as one that was there before.
+///
+/// Two volumes are two books, also where the number stands in brackets; in a list, rows that differ
+/// only in such a number may be one book ([`same_book_key`]).
 pub fn seen_book_key(wanted: &Wanted) -> BookKeys {
     keys(wanted, Title::wanted(wanted).volume_key())
 }
@@ -148,7 +150,7 @@ pub fn accepted(wanted: &Wanted, record: &Record) -> Option<Record> {
     accepted_by(&Sought::from(wanted.clone()), record.clone())
 }
 
-/// The same for a book that is ready for comparison.
+/// [`accepted`], for a book that is prepared for comparison.
 pub(crate) fn accepted_by(wanted: &Sought, mut record: Record) -> Option<Record> {
     let by = record.matched?.by;
     // The number that a record was asked by and has not itself is not kept in it.
@@ -214,7 +216,7 @@ impl Candidate {
         })
     }
 
-    /// The same without family names alone that are no author's chosen name: they are of many.
+    /// [`Self::people`] without aliases that are only a family name: many people have the same.
     fn known_names(&self) -> impl Iterator<Item = &Person> {
         let authors = self.record.authors.len();
         let people = self.people().iter().enumerate();
@@ -231,7 +233,7 @@ impl Candidates {
         }
     }
 
-    /// All of them, in the order of the answer.
+    /// All candidates, in the order of the answer.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter()
     }

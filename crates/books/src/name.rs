@@ -26,12 +26,12 @@ const SUFFIXES: [&str; 15] = [
     "gmbh",
 ];
 const TITLES: [&str; 8] = ["dr", "sir", "dame", "prof", "professor", "rev", "mr", "mrs"];
-/// What else stands before names and does not tell people apart.
+/// Other words before names that do not tell people apart.
 const BEFORE_NAMES: [&str; 16] = [
     "reverend", "ms", "herr", "frau", "saint", "st", "lord", "lady", "baron", "baroness", "count",
     "countess", "fr", "pope", "by", "the",
 ];
-/// What companies and societies have behind their names.
+/// Words behind the names of companies and societies.
 const OF_COMPANIES: [&str; 12] = [
     "inc",
     "ltd",

@@ -36,7 +36,8 @@ static SETS: Words = Words::new(
     integrale lintegrale cofanetto estuche",
 );
 
-/// Those of them that a subtitle may be about: "A Collection of Essays", "How a Set of Ideas ...".
+/// Words of [`SETS`] that a subtitle may be about: "A Collection of Essays", "How a Set of Ideas
+/// ...".
 static VAGUE_SETS: Words = Words::new("collection set volumes");
 
 /// Words before [`WORKS`] that make a book one of several works.
@@ -51,7 +52,7 @@ static WORKS: Words = Words::new(
     romans obras novelas opere romanzi dziela",
 );
 
-/// Those of them that make a volume together.
+/// Words of [`WORKS`] for short works, which make a volume together.
 static SHORT_WORKS: Words = Words::new(
     "stories tales plays poems essays writings letters erzahlungen gedichte dramen nouvelles \
     cuentos racconti",

@@ -444,7 +444,7 @@ impl Title {
         self.key_of(self.volume.as_ref().filter(|_| !self.is_volume_aside))
     }
 
-    /// The same with the volume also where it stands in brackets.
+    /// [`Self::key`], with the volume also where it stands in brackets.
     pub(crate) fn volume_key(&self) -> String {
         self.key_of(self.volume.as_ref())
     }
@@ -456,7 +456,8 @@ impl Title {
         all.join(" ")
     }
 
-    /// All that a title says, as one text: what is in brackets makes another question.
+    /// All that a title says, as one text: titles that differ in brackets only are asked for
+    /// separately.
     pub(crate) fn whole_key(&self) -> String {
         let mut all = vec![self.key(), self.aside.join(" ")];
         all.extend(self.volume.iter().map(|place| place.as_str().to_owned()));

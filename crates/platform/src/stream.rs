@@ -34,7 +34,7 @@ enum End {
     Left,
     /// The budget of time is used up.
     Budget,
-    /// There is nothing to say for now, and an edge keeps the stream.
+    /// The jobs are silent: the edge parks the stream.
     Parked,
 }
 

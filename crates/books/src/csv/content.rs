@@ -276,8 +276,8 @@ fn is_of_other_things(sample: &[Record]) -> bool {
     names.any(|name| words(name).iter().any(|word| others.contains(word)))
 }
 
-/// Whether a separator stands equally often in every line, and makes two columns of words or more
-/// of them: whoever their authors are.
+/// Whether a separator stands equally often in every line and splits it into columns, of which one
+/// reads like titles and one like authors.
 fn is_split_by(sample: &[Record], delimiter: u8) -> bool {
     let width = width(sample);
     let least = if delimiter == b'\t' { 1 } else { 3 };

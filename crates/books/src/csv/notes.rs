@@ -156,7 +156,8 @@ impl<'l> List<'l> {
         Some(list)
     }
 
-    /// Adds a heading; false for what is none: "Title: a subtitle:", unless others are.
+    /// Adds a heading; false where the line is a title instead, like "Title: a subtitle:" behind
+    /// books that stand under no heading.
     fn add_heading(&mut self, level: usize, name: &'l str) -> bool {
         let has_signs = level < 7;
         if !has_signs && !self.books.is_empty() && self.headings.is_empty() {

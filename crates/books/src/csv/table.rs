@@ -34,7 +34,7 @@ pub(super) struct Table<'a> {
     pub lines_above: Vec<String>,
     /// The rows above the header, each with its number: a sheet may have been sorted with it.
     pub rows_above: Vec<(u32, Record)>,
-    /// Whether the text was written of the cells of a workbook.
+    /// Whether the text was made from the cells of a sheet.
     pub is_sheet: bool,
     /// The records after the header.
     pub body: &'a str,
@@ -49,7 +49,7 @@ pub(super) struct Hints {
     pub is_sheet: bool,
     /// Whether the first record is known to name the columns.
     pub has_header: bool,
-    /// Headers that the reader's mapping names, comparable.
+    /// Headers that the reader's mapping names, in the form for comparison.
     pub headers: Vec<String>,
     /// The highest number of a column that the mapping names.
     pub columns: usize,

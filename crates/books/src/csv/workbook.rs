@@ -124,7 +124,7 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
     })
 }
 
-/// The hints of a text that was written of cells.
+/// Hints for a text that was made from the cells of a sheet.
 fn sheet_hints() -> Hints {
     Hints {
         is_sheet: true,

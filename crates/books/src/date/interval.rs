@@ -8,7 +8,7 @@ use super::{DateError, DateOrder, PartialDate, order_of};
 pub(crate) struct Interval {
     pub from: PartialDate,
     pub to: PartialDate,
-    /// Whether there are words beside its dates that say more.
+    /// Whether the text has other words besides its two dates.
     pub says_more: bool,
 }
 
@@ -50,10 +50,10 @@ const BETWEEN: [&str; 35] = [
     "—",
     "|",
 ];
-/// Those that may stand in a date, too.
+/// Signs between beginning and end that may stand inside a date, too.
 const BETWEEN_PARTS: [&str; 3] = ["--", "-", "/"];
 
-/// The most places at which one of them is tried.
+/// Largest number of places at which a sign or word is tried.
 const MAX_PLACES: usize = 8;
 
 impl Interval {

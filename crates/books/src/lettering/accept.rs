@@ -223,7 +223,7 @@ impl Fit {
         }
     }
 
-    /// Whether the whole title stands beside a line that is its author's alone.
+    /// Whether the whole title was read, beside a line that holds nothing but its author.
     fn is_beside_author(&self) -> bool {
         self.author_on_spine && self.title >= 0.95 && self.letters >= 6 && self.explained >= 0.8
     }

@@ -149,7 +149,7 @@ struct SearchResults {
 }
 
 impl SearchResults {
-    /// What an answer without works says against itself.
+    /// The reason why an answer without works cannot be believed, if there is one.
     fn contradiction(&self) -> Option<&'static str> {
         let is_told = self.num_found.unwrap_or(0) > self.start.unwrap_or(0);
         match (self.docs.is_empty(), &self.error) {

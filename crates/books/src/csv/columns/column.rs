@@ -73,7 +73,7 @@ pub(super) struct NamedFields {
     pub(super) status: bool,
     pub(super) rating: bool,
     pub(super) is_unknown_program: bool,
-    /// What is published has a date of publication, too.
+    /// Where a column names the publisher, another may have the date of publication.
     pub(super) publisher: bool,
 }
 

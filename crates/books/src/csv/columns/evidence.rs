@@ -64,8 +64,8 @@ pub(super) struct Evidence {
     pub(super) intervals: u32,
     /// Number of cells with a day, in a column of years or one that nobody knows.
     pub(super) days: u32,
-    /// Number of those of this century or with a time of day, and of those in rows of books that
-    /// are yet to be read.
+    /// Of [`Self::days`], the number of this century or with a time of day, and the number in rows
+    /// of books that are yet to be read.
     pub(super) recent_days: u32,
     pub(super) unread_days: u32,
     /// Number of titles that are short numbers.
@@ -85,7 +85,7 @@ pub(super) struct Evidence {
     pub(super) quarters: u32,
     /// Number of ratings with a sign behind them, as schools give marks: "2+".
     pub(super) signed: u32,
-    /// Numbers of cells that say that they are of 5, and of 10.
+    /// Numbers of ratings that name their scale: of 5, and of 10.
     pub(super) told: [u32; 2],
     /// Numbers of ratings above 5, 10 and 20.
     pub(super) above: [u32; 3],

@@ -18,6 +18,7 @@ struct Sign {
     likeness: u32,
 }
 
+// Indices in [`SIGNS`]: an author in brackets, behind "by", a dash, a colon, a full stop, a comma.
 const BRACKETS: usize = 0;
 const BY: usize = 1;
 const DASH: usize = 2;
@@ -25,10 +26,10 @@ const COLON: usize = 3;
 const STOP: usize = 4;
 const COMMA: usize = 5;
 
-/// Number of the words before authors that stand within no name.
+/// The first so many words of `SIGNS[BY]` are English: no name has them inside.
 const ENGLISH: usize = 4;
 
-/// Number of the words before authors that are seldom a part of a title.
+/// The first so many words of `SIGNS[BY]` are seldom a part of a title.
 const SURE: usize = 8;
 
 /// The signs in the order in which they are looked for.
