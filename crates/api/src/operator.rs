@@ -428,8 +428,8 @@ impl<'a> Timeline<'a> {
             expires_at: Iso(root.expires),
             canceling: detail.is_to_be_canceled && !root.stage.is_terminal(),
             webhook_pending: detail.undelivered.is_some(),
-            webhook_attempts: detail.undelivered.map(|message| message.attempts),
-            webhook_next_at: (detail.undelivered)
+            webhook_attempts: detail.undelivered.as_ref().map(|message| message.attempts),
+            webhook_next_at: (detail.undelivered.as_ref())
                 .filter(|message| message.attempts > 0)
                 .map(|message| Iso(message.next)),
         })

@@ -55,6 +55,8 @@ pub struct Run<'a, E> {
     /// Whether this invocation has received an upload or computed, and so holds more memory than a
     /// new one: what an instance has once grown to it keeps.
     pub(crate) holds_memory: bool,
+    /// Whether this run tells the operator's webhook of the job's end.
+    tells: bool,
     /// Number of values that this epoch has written.
     parts: u32,
     /// The keys written since the last commit: no root names them yet.
@@ -74,6 +76,7 @@ impl<'a, E: Effects> Run<'a, E> {
             lease,
             feed: None,
             holds_memory: false,
+            tells: true,
             // The creation has written the parts that its root names under the same epoch.
             parts: u32::try_from(named_parts(&root)).unwrap_or(u32::MAX),
             unreferenced: Vec::new(),
@@ -90,6 +93,13 @@ impl<'a, E: Effects> Run<'a, E> {
     pub(crate) fn of_creator(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
         self.holds_memory = true;
+        self
+    }
+
+    /// Leaves it to another run to tell the operator's webhook of the job's end.
+    #[must_use]
+    pub(crate) fn told_of_by_another(mut self) -> Self {
+        self.tells = false;
         self
     }
 

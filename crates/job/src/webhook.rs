@@ -4,10 +4,16 @@
 //! The document under [`keys::webhook`] is written before the job's end and deleted when the
 //! server has taken the message, so a crash in between loses nothing. The run that ends the job
 //! delivers. Those who look at the ended job, and the sweep, start a run that does when an attempt
-//! is due: no client waits for the receiver. Each attempt is claimed before it is made, so that of
-//! many who come by at once one sends. The document under [`keys::webhook_wait`] is written before
-//! the commit that says that a long wait begins; runs deliver while they wait anyway, and whoever
-//! tells of the end. Nobody's job waits for it.
+//! is due: no client waits for the receiver. The document under [`keys::webhook_wait`] is written
+//! before the commit that says that a long wait begins; runs deliver while they wait anyway, and
+//! whoever tells of the end. Nobody's job waits for it.
+//!
+//! An attempt belongs to whoever has claimed it, as a lease does: of many who come by at once one
+//! sends. The holder of the job's lease writes the document with its own claim; everybody else
+//! reads the document, writes a claim, waits until each such write has taken effect, and sends if
+//! the claim that is there then is its own. A claim lasts until [`PendingMessage::next`]: if its
+//! owner dies, another looks later. A message comes twice only when what has sent it died before
+//! that was written down, or was stopped for longer than its claim lasts.
 
 use std::time::Duration;
 
@@ -21,9 +27,9 @@ use sha2::Sha256;
 use crate::document::{Notice, Root};
 use crate::effects::{DispatchError, Effects, Request, StoreError, send_within};
 use crate::engine::Engine;
-use crate::id::JobId;
+use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::settings::Webhook;
+use crate::settings::{Settings, Webhook};
 use crate::storage::read_end;
 use crate::time::Time;
 
@@ -74,7 +80,7 @@ impl Webhook {
 }
 
 /// A message that is not delivered yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingMessage {
     /// Time at which the job was about to end.
     pub since: Time,
@@ -84,32 +90,50 @@ pub struct PendingMessage {
     /// Earliest time of the next attempt.
     #[serde(default)]
     pub next: Time,
+    /// Whose the attempt under way is.
+    #[serde(default)]
+    claim: Option<Epoch>,
+}
+
+/// Time for which an attempt belongs to whoever has claimed it: the claim is settled, the receiver
+/// has its time, and what is written then takes effect, by clocks that differ.
+fn claim_life(settings: &Settings) -> Duration {
+    settings.write_delay * 4 + TIMEOUT
 }
 
 impl PendingMessage {
-    fn new(since: Time) -> Self {
-        Self {
-            since,
-            ..Self::default()
-        }
-    }
-
     /// Whether the next attempt is due. A clock that has jumped must not silence it.
-    fn is_due(self, now: Time) -> bool {
+    fn is_due(&self, now: Time) -> bool {
         now >= self.next || self.next.since(now) > LONGEST_PAUSE
     }
 
     /// Whether it has been tried for long enough.
-    fn is_over(self, now: Time) -> bool {
+    fn is_over(&self, now: Time) -> bool {
         now.since(self.since) >= TRIED_FOR && self.since > Time(0)
     }
 
-    /// What is stored while an attempt is made: the next one is due after its pause.
-    fn claimed(self, now: Time) -> Self {
-        let pause = FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(self.attempts));
+    /// Whether the attempt is the holder's of this claim, for long enough to make it.
+    fn is_for(&self, claim: Option<&Epoch>, now: Time) -> bool {
+        claim.is_some() && self.claim.as_ref() == claim && now.plus(TIMEOUT) <= self.next
+    }
+
+    /// What is stored while an attempt is made.
+    fn claimed(self, claim: Option<Epoch>, now: Time, settings: &Settings) -> Self {
         Self {
             attempts: self.attempts.saturating_add(1),
+            next: now.plus(claim_life(settings)),
+            claim,
+            ..self
+        }
+    }
+
+    /// What is stored when an attempt has failed: the next one is due after a pause.
+    fn failed(self, now: Time) -> Self {
+        let earlier = self.attempts.saturating_sub(1);
+        let pause = FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(earlier));
+        Self {
             next: now.plus(pause.min(LONGEST_PAUSE)),
+            claim: None,
             ..self
         }
     }
@@ -125,57 +149,132 @@ fn message_id(root: &Root, notice: Notice) -> String {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// Writes the mark that the webhook is to be told of a job that is about to end.
+    /// Writes the mark that the webhook is to be told of a job that is about to end: by the holder
+    /// of the claim, who has just written it, or by anybody at once.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn note_for_webhook(&self, id: &JobId) -> Result<(), StoreError> {
+    pub(crate) async fn note_for_webhook(
+        &self,
+        id: &JobId,
+        claim: Option<&Epoch>,
+    ) -> Result<(), StoreError> {
         if self.settings.webhook.is_none() {
             return Ok(());
         }
-        self.mark(&keys::webhook(id), PendingMessage::new(self.effects.now()))
+        self.mark(&keys::webhook(id), &self.new_message(claim))
             .await
     }
 
-    /// Writes the mark that the webhook is to be told of a long wait that begins, unless it is
-    /// still to be told of another.
+    /// Writes the mark that the webhook is to be told of a long wait that begins, by the holder of
+    /// the claim, unless it is still to be told of another.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn note_wait_for_webhook(&self, id: &JobId) -> Result<(), StoreError> {
+    pub(crate) async fn note_wait_for_webhook(
+        &self,
+        id: &JobId,
+        claim: &Epoch,
+    ) -> Result<(), StoreError> {
         let key = keys::webhook_wait(id);
         if self.effects.get(&key).await?.is_some() {
             return Ok(());
         }
-        self.mark(&key, PendingMessage::new(self.effects.now()))
-            .await
+        self.mark(&key, &self.new_message(Some(claim))).await
     }
 
-    async fn mark(&self, key: &str, pending: PendingMessage) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(&pending).unwrap_or_default();
+    fn new_message(&self, claim: Option<&Epoch>) -> PendingMessage {
+        let now = self.effects.now();
+        let new = PendingMessage {
+            since: now,
+            ..PendingMessage::default()
+        };
+        match claim {
+            Some(claim) => new.claimed(Some(claim.clone()), now, self.settings),
+            None => new,
+        }
+    }
+
+    async fn mark(&self, key: &str, pending: &PendingMessage) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(pending).unwrap_or_default();
         self.effects.set(key, &bytes).await
     }
 
     /// Sends the messages about an ended job, unless they were delivered, or their next attempts
-    /// are not due. Never fails: whoever comes by next tries again.
-    pub(crate) async fn deliver_webhook(&self, end: &Root) {
-        self.deliver_wait(end, TIMEOUT).await;
-        self.deliver(end, &keys::webhook(&end.id), |_| Notice::Ended, TIMEOUT)
-            .await;
+    /// are not due, or somebody else's: `claim` is the one of the run that has just ended it. Never
+    /// fails: whoever comes by next tries again.
+    pub(crate) async fn deliver_webhook(&self, end: &Root, claim: Option<&Epoch>) {
+        let wait = keys::webhook_wait(&end.id);
+        if let Some(claimed) = self.claim_message(&wait, None).await {
+            self.deliver(end, &wait, claimed, Notice::Waiting, TIMEOUT)
+                .await;
+        }
+        let ended = keys::webhook(&end.id);
+        if let Some(claimed) = self.claim_message(&ended, claim).await {
+            self.deliver(end, &ended, claimed, |_| Notice::Ended, TIMEOUT)
+                .await;
+        }
     }
 
-    /// Sends the message that a job waits for long, as [`Self::deliver_webhook`] does, within
-    /// `limit`.
-    pub(crate) async fn deliver_wait(&self, root: &Root, limit: Duration) {
+    /// Sends the message that a job waits for long, if an attempt is due, within `limit`: `claim`
+    /// is the epoch of the lease under which the job waits, so nobody else does.
+    pub(crate) async fn deliver_wait(&self, root: &Root, claim: &Epoch, limit: Duration) {
         let key = keys::webhook_wait(&root.id);
-        self.deliver(root, &key, Notice::Waiting, limit.min(TIMEOUT))
+        let Some(pending) = self.pending_webhook_message(&key).await else {
+            return;
+        };
+        let now = self.effects.now();
+        let claimed = match pending.is_for(Some(claim), now) {
+            true => pending,
+            false if !pending.is_due(now) => return,
+            false => {
+                let claimed = pending.claimed(Some(claim.clone()), now, self.settings);
+                if self.mark(&key, &claimed).await.is_err() {
+                    return;
+                }
+                claimed
+            }
+        };
+        self.deliver(root, &key, claimed, Notice::Waiting, limit.min(TIMEOUT))
             .await;
     }
 
+    /// The message under `key`, once its next attempt is this run's: it is under `claim` already,
+    /// or due and claimed now, which takes two write delays.
+    async fn claim_message(&self, key: &str, claim: Option<&Epoch>) -> Option<PendingMessage> {
+        self.settings.webhook.as_ref()?;
+        let effects = self.effects;
+        let read = async || self.pending_message(key).await;
+        let pending = self.read_fresh(read).await.ok().flatten()?;
+        let now = effects.now();
+        if pending.is_for(claim, now) {
+            return Some(pending);
+        }
+        if !pending.is_due(now) {
+            return None;
+        }
+        let own = Epoch::after(pending.attempts.into(), effects.random());
+        let claimed = pending.claimed(Some(own), now, self.settings);
+        // A write that reports an error may have been applied: what is read back tells.
+        let _ = self.mark(key, &claimed).await;
+        // Others may have read just before this write took effect; their own writes have taken
+        // effect a write delay after that.
+        effects.sleep(self.settings.write_delay * 2).await;
+        let settled = self.pending_message(key).await.ok().flatten()?;
+        (settled == claimed).then_some(claimed)
+    }
+
+    async fn pending_webhook_message(&self, key: &str) -> Option<PendingMessage> {
+        self.settings.webhook.as_ref()?;
+        self.pending_message(key).await.ok().flatten()
+    }
+
+    /// Makes an attempt that is claimed.
     async fn deliver(
         &self,
         root: &Root,
         key: &str,
+        claimed: PendingMessage,
         notice: impl Fn(Time) -> Notice,
         limit: Duration,
     ) {
@@ -183,21 +282,10 @@ impl<E: Effects> Engine<'_, E> {
             return;
         };
         let effects = self.effects;
-        let Ok(Some(pending)) = self.pending_message(key).await else {
-            return;
-        };
-        let now = effects.now();
-        if !pending.is_due(now) {
-            return;
-        }
-        let claimed = pending.claimed(now);
-        if let Err(error) = self.mark(key, claimed).await {
-            self.log_lost_state(root, &error);
-            return;
-        }
-        let notice = notice(pending.since);
+        let notice = notice(claimed.since);
         let id = message_id(root, notice);
-        let request = webhook.request(&id, now, effects.spell_message(root, notice));
+        let body = effects.spell_message(root, notice);
+        let request = webhook.request(&id, effects.now(), body);
         let answer = send_within(effects, limit, request).await;
         let status = answer.as_ref().ok().map(|response| response.status);
         let problem = match answer {
@@ -209,7 +297,8 @@ impl<E: Effects> Engine<'_, E> {
         if let Some(status) = status {
             line["status"] = json!(status);
         }
-        let is_over = problem.is_none() || pending.is_over(effects.now());
+        let now = effects.now();
+        let is_over = problem.is_none() || claimed.is_over(now);
         let event = match (&problem, is_over) {
             (None, _) => "webhook-delivered",
             (Some(_), true) => "webhook-given-up",
@@ -220,7 +309,13 @@ impl<E: Effects> Engine<'_, E> {
             line["message"] = json!(problem);
         }
         effects.log(event, line);
-        if is_over && let Err(error) = effects.delete(key).await {
+        let written = match is_over {
+            true => effects.delete(key).await,
+            // After its claim it may be another's.
+            false if claimed.is_due(now) => Ok(()),
+            false => self.mark(key, &claimed.failed(now)).await,
+        };
+        if let Err(error) = written {
             self.log_lost_state(root, &error);
         }
     }
@@ -268,7 +363,7 @@ impl<E: Effects> Engine<'_, E> {
         let pause = pending.next.since(self.effects.now());
         if pause <= FIRST_PAUSE {
             self.effects.sleep(pause).await;
-            self.deliver_webhook(end).await;
+            self.deliver_webhook(end, None).await;
         }
     }
 
@@ -330,16 +425,43 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_two_hours_and_a_day_has_many() {
+        let settings = Settings::local();
         let mut pending = PendingMessage::default();
         let mut now = Time(0);
         let mut pauses = Vec::new();
         while now.since(Time(0)) < TRIED_FOR {
-            pending = pending.claimed(now);
+            pending = pending.claimed(None, now, &settings).failed(now);
             pauses.push(pending.next.since(now).as_secs());
             now = pending.next;
         }
         assert_eq!(pauses[..7], [5, 20, 80, 320, 1_280, 5_120, 7_200]);
         assert_eq!(pauses.len(), 18);
+    }
+
+    /// The holder of a claim may send as long as the receiver's time fits into it; everybody else
+    /// may try when it is over, on platforms of whatever write delay within 15 s.
+    #[test]
+    fn a_claim_is_its_holder_s_and_ends() {
+        let (own, other) = (Epoch::after(1, [1; 16]), Epoch::after(1, [2; 16]));
+        for settings in [Settings::local(), Settings::cloud()] {
+            let begun = Time(1_000_000);
+            let pending = PendingMessage::default().claimed(Some(own.clone()), begun, &settings);
+            assert!(pending.is_for(Some(&own), begun.plus(settings.write_delay * 4)));
+            assert!(!pending.is_for(Some(&other), begun));
+            assert!(!pending.is_for(None, begun));
+            assert!(!pending.is_for(Some(&own), begun.plus(settings.write_delay * 5)));
+            assert!(!pending.is_due(begun.plus(TIMEOUT)));
+            assert!(pending.is_due(begun.plus(Duration::from_secs(15))));
+            assert!(!pending.clone().failed(begun).is_for(Some(&own), begun));
+        }
+    }
+
+    /// As the version before has stored it.
+    #[test]
+    fn a_message_without_a_claim_is_read() {
+        let stored = br#"{"since": 5, "attempts": 2, "next": 7}"#;
+        let pending: PendingMessage = serde_json::from_slice(stored).unwrap();
+        assert_eq!((pending.attempts, pending.claim), (2, None));
     }
 
     /// The example of the specification's reference libraries.

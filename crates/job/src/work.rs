@@ -319,7 +319,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                     return Ok(None);
                 };
                 if let Some(end) = self.find_end(&root).await? {
-                    self.deliver_webhook(&end).await;
+                    self.deliver_webhook(&end, None).await;
                     repair(effects, end).await?;
                     return Ok(None);
                 }
@@ -374,7 +374,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         match finished {
             Ok(root) => {
                 self.log_end(&root);
-                self.deliver_webhook(&root).await;
+                self.deliver_webhook(&root, Some(&root.epoch)).await;
                 RunOutcome::new(Ending::Finished).with_root(root)
             }
             Err(Stop::Ended) => RunOutcome::new(Ending::AlreadyEnded),
@@ -504,6 +504,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             return Ok(Some(end));
         }
         let end = Run::new(*self, root, lease)
+            .told_of_by_another()
             .finish(stage, Some(failure))
             .await?;
         self.log_end(&end);

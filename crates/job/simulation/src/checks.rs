@@ -109,6 +109,14 @@ pub(crate) struct ClientView {
     pub over: bool,
 }
 
+/// The times that a message to the webhook has come.
+#[derive(Default)]
+struct Deliveries {
+    all: u64,
+    /// The beginning of the last calm in which it has.
+    in_calm: Option<Micros>,
+}
+
 /// The rules and their state.
 pub(crate) struct Checks {
     bounded: bool,
@@ -121,6 +129,8 @@ pub(crate) struct Checks {
     tells: bool,
     /// Names of the jobs that the webhook has been told of.
     told: BTreeSet<String>,
+    /// The times that each message has come.
+    messages: BTreeMap<String, Deliveries>,
     /// Names of the jobs that have waited for long.
     waited: BTreeSet<JobId>,
     /// The jobs whose ends were asked to be written: they may take effect later.
@@ -158,6 +168,7 @@ impl Checks {
             plans: scenario.jobs.clone(),
             tells: scenario.settings.webhook.is_some(),
             told: BTreeSet::new(),
+            messages: BTreeMap::new(),
             waited: BTreeSet::new(),
             ending: BTreeSet::new(),
             jobs: BTreeMap::new(),
@@ -250,6 +261,25 @@ impl Checks {
         told.filter(|(_, job)| job.accepted.is_some() && job.end.is_some())
             .map(|(id, job)| (id.clone(), job.plan))
             .collect()
+    }
+
+    /// Number of messages that the webhook has got, and of those among them that it had before.
+    pub(crate) fn messages(&self) -> [u64; 2] {
+        let all = self.messages.values().map(|message| message.all);
+        all.fold([0, 0], |[all, again], count| {
+            [all + count, again + count - 1]
+        })
+    }
+
+    /// Checks that a message comes once where its receiver answers, nothing is lost and nobody
+    /// dies or is stopped, however many want to send it at the same time. `calm` is the time since
+    /// which that is so, if it is.
+    pub(crate) fn check_message_id(&mut self, id: &str, calm: Option<Micros>) {
+        let message = self.messages.entry(id.to_owned()).or_default();
+        message.all += 1;
+        if calm.is_some() && std::mem::replace(&mut message.in_calm, calm) == calm {
+            self.broken("told-once", format!("{id} comes again"));
+        }
     }
 
     /// Checks a message that the webhook gets.

@@ -736,18 +736,30 @@ impl Client {
     }
 }
 
-/// Asks for every accepted job once more.
+/// Number of those who come by at once where something is still to be told of a job.
+const CROWD: usize = 8;
+
+/// Asks for every accepted job once more; many do where the webhook is still to be told of it.
 pub(crate) fn visit(world: &Rc<World>) {
     let ids = world.checks.borrow().accepted_jobs();
     for id in ids {
-        world.spawn(
-            Role::Poll,
-            move |process| async move {
-                let scenario = Rc::clone(&process.world.scenario);
-                let _ = engine(&process, &scenario).inspect(&id).await;
-            },
-            |_| {},
-        );
+        let marks = [job::keys::webhook(&id), job::keys::webhook_wait(&id)];
+        let is_noted = |mark: &String| world.store.borrow().latest(mark).is_some();
+        let visitors = match world.scenario.settings.webhook {
+            Some(_) if marks.iter().any(is_noted) => CROWD,
+            _ => 1,
+        };
+        for _ in 0..visitors {
+            let id = id.clone();
+            world.spawn(
+                Role::Poll,
+                move |process| async move {
+                    let scenario = Rc::clone(&process.world.scenario);
+                    let _ = engine(&process, &scenario).inspect(&id).await;
+                },
+                |_| {},
+            );
+        }
     }
 }
 

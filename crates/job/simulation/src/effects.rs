@@ -50,6 +50,10 @@ enum OperationOutcome {
     DiesAfter,
 }
 
+/// Time for which what has failed or was stopped may still have effects: attempts at the webhook
+/// have begun, and runs that were stopped send what they were about to.
+const FAULTS_ECHO: Micros = 15_000_000;
+
 impl Process {
     pub(crate) fn new(world: Rc<World>, pid: Pid, profile: Rc<Profile>) -> Self {
         let tampering = RefCell::new(Tampering::new(world.scenario.mutation, profile.role));
@@ -328,7 +332,15 @@ impl Http for Process {
         });
         if request.url == HOOKS {
             // It may take the message and not come to say so.
-            world.checks.borrow_mut().check_message(&request.body);
+            let mut checks = world.checks.borrow_mut();
+            checks.check_message(&request.body);
+            let id = request
+                .headers
+                .iter()
+                .find(|(name, _)| name == "webhook-id");
+            let calm = world.calm_from() + FAULTS_ECHO;
+            let calm = (world.now() > calm).then_some(calm);
+            checks.check_message_id(id.map_or("", |(_, id)| id), calm);
         }
         if world.fault(1.0) {
             return provider::misbehave(world).await;

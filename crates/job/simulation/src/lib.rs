@@ -50,6 +50,10 @@ pub struct Stats {
     /// Longest time, in ms of simulated time, from the last fault to the last client's having what
     /// it wanted.
     pub longest_ms: u64,
+    /// Number of messages that the webhook has got.
+    pub messages: u64,
+    /// Number of those among them that it had got before.
+    pub repeated_messages: u64,
     /// Largest number of keys that a job had at once.
     pub most_keys: usize,
     /// Size of the largest root, in bytes.
@@ -69,6 +73,8 @@ impl Stats {
         self.faults += other.faults;
         self.processes += other.processes;
         self.longest_ms = self.longest_ms.max(other.longest_ms);
+        self.messages += other.messages;
+        self.repeated_messages += other.repeated_messages;
         self.most_keys = self.most_keys.max(other.most_keys);
         self.largest_root = self.largest_root.max(other.largest_root);
         self.largest_value = self.largest_value.max(other.largest_value);
@@ -145,12 +151,15 @@ fn schedule(world: &Rc<World>) -> Result<Stats, Violation> {
     if let Some(violation) = checks.violation.take() {
         return Err(violation);
     }
+    let [messages, repeated_messages] = checks.messages();
     Ok(Stats {
         schedules: 1,
         events: world.events(),
         faults: world.faults(),
         processes: world.profiles.borrow().len() as u64,
         longest_ms: longest / 1_000,
+        messages,
+        repeated_messages,
         most_keys: checks.most_keys,
         largest_root: checks.largest_root,
         largest_value: checks.largest_value,

@@ -47,11 +47,13 @@ pub enum Mutation {
     RetryWithoutChoices,
     /// The message to the webhook about an end is not written down.
     ForgetMessage,
+    /// A claim of a message to the webhook does not read back what it wrote.
+    ClaimMessageUnchecked,
 }
 
 impl Mutation {
     /// All mistakes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SkipFence,
         Self::ClaimUnchecked,
         Self::ClaimWithoutWait,
@@ -71,6 +73,7 @@ impl Mutation {
         Self::ChooseWithoutWait,
         Self::RetryWithoutChoices,
         Self::ForgetMessage,
+        Self::ClaimMessageUnchecked,
     ];
 }
 
@@ -113,6 +116,7 @@ pub(crate) struct Tampering {
     chooses: bool,
     own_root: Option<Vec<u8>>,
     own_lease: Option<Vec<u8>>,
+    own_message: Option<Vec<u8>>,
     /// The last two looks: the fence is the look at a lease after those at end and root.
     looks: [Kind; 2],
     held_back: Vec<Op>,
@@ -128,6 +132,7 @@ impl Tampering {
             chooses: role == Role::Chooser,
             own_root: None,
             own_lease: None,
+            own_message: None,
             looks: [Kind::Other; 2],
             held_back: Vec::new(),
         }
@@ -164,6 +169,9 @@ impl Tampering {
             (Some(Mutation::ClaimUnchecked), Kind::Lease) if !in_fence => {
                 self.own_lease.clone().or(seen)
             }
+            (Some(Mutation::ClaimMessageUnchecked), Kind::Message) => {
+                self.own_message.clone().or(seen)
+            }
             _ => seen,
         }
     }
@@ -175,6 +183,7 @@ impl Tampering {
         match kind {
             Kind::Root => self.own_root.clone_from(&op.1),
             Kind::Lease => self.own_lease.clone_from(&op.1),
+            Kind::Message => self.own_message.clone_from(&op.1),
             _ => {}
         }
         match (self.mutation, kind, value) {

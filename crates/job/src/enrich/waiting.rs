@@ -108,7 +108,7 @@ async fn commit_and_wait<E: Effects, S: Inquiry>(
     // Only as long as the job waits anyway.
     let left = until.map_or(Duration::ZERO, |until| until.since(effects.now()));
     if long_wait.is_some() && left > Duration::ZERO {
-        let told = run.engine.deliver_wait(&run.root, left);
+        let told = run.engine.deliver_wait(&run.root, run.epoch(), left);
         pipeline.drive_while(told).await;
     }
     Ok(())
@@ -136,7 +136,11 @@ async fn note_long_wait<E: Effects>(
         Some(webhook) if longest_wait(outages, now) >= webhook.long_wait => {}
         _ => return Ok(None),
     }
-    let note = async || engine.note_wait_for_webhook(&run.root.id).await;
+    let note = async || {
+        engine
+            .note_wait_for_webhook(&run.root.id, run.epoch())
+            .await
+    };
     run.retry_while_leased(note).await?;
     Ok(Some(now))
 }

@@ -233,7 +233,8 @@ impl<E: Effects> Run<'_, E> {
         end.fresh_until = now;
         let bytes = encode_root(&end)?;
         // Nothing comes between the check and the write that it is for.
-        let note = async || self.engine.note_for_webhook(&end.id).await;
+        let claim = self.tells.then(|| self.lease.epoch());
+        let note = async || self.engine.note_for_webhook(&end.id, claim).await;
         self.retry_while_leased(note).await?;
         self.check_may_finish().await?;
         self.write_fenced(&keys::end(&end.id), &bytes).await?;
