@@ -6,7 +6,7 @@
 use books::Record;
 use job::{Item, Report, Root, millis};
 use serde::Serialize;
-use vision::{BoundingBox, Detection};
+use vision::{BoundingBox, Detection, Grade};
 
 use crate::book::{
     AuthorObject, EditionObject, EnrichmentStatus, ListedBook, Provider, ReviewStatus, WorkObject,
@@ -365,8 +365,11 @@ pub struct PhotoQuality {
 impl PhotoQuality {
     /// Describes the quality of this scan's photos.
     pub fn of(root: &Root, report: &Report) -> Self {
-        let word = |of: fn(&vision::Quality) -> &'static str| {
-            report.quality.as_ref().map_or("unknown", of)
+        let word = |of: fn(&vision::Quality) -> Grade| match report.quality.as_ref().map(of) {
+            Some(Grade::Good) => "good",
+            Some(Grade::Fair) => "fair",
+            Some(Grade::Poor) => "poor",
+            None => "unknown",
         };
         Self {
             image_quality: word(vision::Quality::image_quality),

@@ -196,7 +196,7 @@ fn cost(label: &str, bytes: &[u8]) {
         prepared.quality,
     );
     println!(
-        "  {} {} {} {:?}",
+        "  {:?} {:?} {:?} {:?}",
         prepared.quality.image_quality(),
         prepared.quality.lighting(),
         prepared.quality.sharpness(),

@@ -28,5 +28,5 @@ pub use merge::{merge, without};
 pub use prepare::{MAX_JPEG_BYTES, Photo, Prepared, prepare};
 pub use probe::{ImageError, ImageKind, MAX_PIXELS, MEMORY_BUDGET, MIN_SIDE, Probe, probe};
 pub use provider::{HttpPost, PhotoReading, Vision, VisionFailure};
-pub use quality::{Quality, Severity, Suggestion, SuggestionKind, suggestions};
+pub use quality::{Grade, Quality, Severity, Suggestion, SuggestionKind, suggestions};
 pub use raster::LONGEST_SIDE;

@@ -71,25 +71,32 @@ pub struct Suggestion {
     pub affected_count: u32,
 }
 
-/// The words for quality, best first.
-const WORDS: [&str; 3] = ["good", "fair", "poor"];
+/// Grade of a photo, in all or in one respect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grade {
+    /// The photo can be used as it is.
+    Good,
+    /// Some books will be missed.
+    Fair,
+    /// Most books will be missed.
+    Poor,
+}
 
 impl Quality {
-    /// The word for the whole: `good`, `fair` or `poor`, as the worst of lighting, sharpness and
-    /// resolution.
-    pub fn image_quality(&self) -> &'static str {
-        WORDS[rank(self.worst_of(&ALL))]
+    /// The grade of the whole: the worst of lighting, sharpness and resolution.
+    pub fn image_quality(&self) -> Grade {
+        grade(self.worst_of(&ALL))
     }
 
-    /// The word for exposure, contrast and glare: `good`, `fair` or `poor`.
-    pub fn lighting(&self) -> &'static str {
+    /// The grade of exposure, contrast and glare.
+    pub fn lighting(&self) -> Grade {
         use SuggestionKind::{Bright, Contrast, Dark, Glare};
-        WORDS[rank(self.worst_of(&[Dark, Bright, Glare, Contrast]))]
+        grade(self.worst_of(&[Dark, Bright, Glare, Contrast]))
     }
 
-    /// The word for focus and motion: `good`, `fair` or `poor`.
-    pub fn sharpness(&self) -> &'static str {
-        WORDS[rank(self.worst_of(&[SuggestionKind::Blur]))]
+    /// The grade of focus and motion.
+    pub fn sharpness(&self) -> Grade {
+        grade(self.worst_of(&[SuggestionKind::Blur]))
     }
 
     /// Advice on the next photo, the most important first.
@@ -97,7 +104,7 @@ impl Quality {
         suggestions(std::slice::from_ref(self))
     }
 
-    /// The worst of several photos in every respect, for the one word that a job has for all of
+    /// The worst of several photos in every respect, for the one grade that a job has for all of
     /// them; `None` without photos.
     pub fn worst(photos: &[Self]) -> Option<Self> {
         photos.iter().copied().reduce(|a, b| Self {
@@ -187,12 +194,12 @@ const ALL: [SuggestionKind; 6] = [
     SuggestionKind::Resolution,
 ];
 
-/// The index of a measure's word in [`WORDS`].
-fn rank(worst: Option<Severity>) -> usize {
+/// The grade of a photo whose worst problem is so severe.
+fn grade(worst: Option<Severity>) -> Grade {
     match worst {
-        None | Some(Severity::Low) => 0,
-        Some(Severity::Medium) => 1,
-        Some(Severity::High) => 2,
+        None | Some(Severity::Low) => Grade::Good,
+        Some(Severity::Medium) => Grade::Fair,
+        Some(Severity::High) => Grade::Poor,
     }
 }
 

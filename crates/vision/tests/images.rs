@@ -8,7 +8,7 @@ use image_webp::{ColorType, WebPEncoder};
 use jpeg_encoder::SamplingFactor;
 use proptest::prelude::*;
 use scene::{Placed, Scene};
-use vision::{ImageError, ImageKind, MAX_JPEG_BYTES, Photo, prepare, probe};
+use vision::{Grade, ImageError, ImageKind, MAX_JPEG_BYTES, Photo, prepare, probe};
 
 const SHELF: &[u8] = include_bytes!("../../../tests/data/bookshelf-13.jpg");
 
@@ -315,13 +315,13 @@ fn the_sample_shelf_is_a_good_photo_without_barcodes() {
     assert!(prepared.jpeg.len() <= MAX_JPEG_BYTES);
     assert_eq!(
         prepared.quality.sharpness(),
-        "good",
+        Grade::Good,
         "{:?}",
         prepared.quality
     );
     assert_eq!(
         prepared.quality.lighting(),
-        "good",
+        Grade::Good,
         "{:?}",
         prepared.quality
     );
@@ -445,10 +445,10 @@ fn quality_is_measured_and_advice_fits_it() {
             .collect()
     };
     let blurred = measured(&|scene| scene.degrade(6.0, 0.0));
-    assert_eq!(blurred.sharpness(), "poor", "{blurred:?}");
+    assert_eq!(blurred.sharpness(), Grade::Poor, "{blurred:?}");
     assert!(kinds(&blurred).contains(&"blur".to_owned()));
     let dark = measured(&scale(0.15, 0.0));
-    assert_eq!(dark.lighting(), "poor", "{dark:?}");
+    assert_eq!(dark.lighting(), Grade::Poor, "{dark:?}");
     assert!(kinds(&dark).contains(&"dark".to_owned()));
     let bright = measured(&scale(0.5, 170.0));
     assert!(kinds(&bright).contains(&"bright".to_owned()), "{bright:?}");
@@ -479,7 +479,7 @@ fn quality_is_measured_and_advice_fits_it() {
         vision::Quality::worst(&[blurred, dark])
             .unwrap()
             .image_quality(),
-        "poor"
+        Grade::Poor
     );
 }
 
