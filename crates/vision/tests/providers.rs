@@ -123,13 +123,19 @@ fn each_generation_of_gemini_is_told_what_it_accepts() {
     for (model, temperature, thinking) in [
         ("gemini-2.0-flash", json!(0), json!(null)),
         ("gemini-1.5-pro-002", json!(0), json!(null)),
-        ("gemini-2.5-flash", json!(0), json!({"thinkingBudget": 0})),
+        // Answered by gemini-3.5-flash-lite and gemini-3.8-flash from 1 December 2026 on.
+        ("gemini-2.5-flash", json!(null), json!(null)),
+        ("gemini-2.5-pro", json!(null), json!(null)),
         (
             "gemini-2.5-flash-lite-preview-09-2025",
             json!(0),
             json!({"thinkingBudget": 0}),
         ),
-        ("gemini-2.5-pro", json!(0), json!({"thinkingBudget": 128})),
+        (
+            "gemini-2.5-pro-preview-06-05",
+            json!(0),
+            json!({"thinkingBudget": 128}),
+        ),
         ("gemini-3-flash-preview", json!(null), low.clone()),
         ("gemini-3.5-flash-lite", json!(null), low.clone()),
         ("models/gemini-3.8-flash", json!(null), low.clone()),
@@ -612,6 +618,18 @@ fn failures_are_told_apart_by_what_can_be_done() {
             Err(VisionFailure::BadAnswer(_))
         ));
     }
+}
+
+/// Google's answer to servers where it does not offer the service, as some clouds' are.
+#[test]
+fn a_place_that_is_not_served_is_told_to_the_operator() {
+    let body = json!({"error": {"code": 400, "status": "FAILED_PRECONDITION",
+        "message": "User location is not supported for the API use."}});
+    let failure = read(&gemini(), 400, &body).unwrap_err();
+    assert!(matches!(failure, VisionFailure::Rejected { .. }));
+    assert!(failure.to_string().contains("location is not supported"));
+    assert!(failure.user_message().contains("not set up correctly"));
+    assert!(!failure.is_retryable());
 }
 
 #[test]

@@ -16,7 +16,8 @@ enum Generation {
     Second,
     /// Newer models, which think at a level, and have a temperature of their own.
     Current,
-    /// Models without a number in their names, which are told nothing that they could refuse.
+    /// Models without a number in their names, or whose requests the service sends to newer ones:
+    /// they are told nothing that they could refuse.
     Unknown,
 }
 
@@ -24,6 +25,11 @@ impl Generation {
     fn of(model: &str) -> Self {
         if model.ends_with("-latest") {
             return Self::Current;
+        }
+        // Retired on 1 December 2026; gemini-3.5-flash-lite, which answers for the one, refuses a
+        // budget of 0.
+        if matches!(model, "gemini-2.5-flash" | "gemini-2.5-pro") {
+            return Self::Unknown;
         }
         let number = model.strip_prefix("gemini-").and_then(|name| {
             let end = name.find(|c: char| !c.is_ascii_digit() && c != '.');
