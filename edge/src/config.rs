@@ -1,7 +1,7 @@
 //! Configuration: names, limits and times. Every field has a default that suits one machine in
 //! front of one application.
 
-use crate::{caller::TrustedProxies, upload::UploadTimes};
+use crate::{caller::TrustedProxies, local_names::LocalNames, upload::UploadTimes};
 use std::time::Duration;
 
 /// The configuration of an [`Edge`](crate::Edge).
@@ -17,6 +17,8 @@ pub struct Config {
     pub session_path: String,
     /// The proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     pub trusted_proxies: TrustedProxies,
+    /// The names that requests from this machine may ask for; `None`: any.
+    pub local_names: Option<LocalNames>,
     /// Whether clients of an event stream do not notice that the application ends its answer early,
     /// after a trailing `retry:`. Otherwise they are told, and come back by themselves.
     pub mends_budgets: bool,
@@ -33,6 +35,7 @@ impl Default for Config {
             socket_paths: vec!["/ws/progress".into()],
             session_path: "/ws/session".into(),
             trusted_proxies: TrustedProxies::default(),
+            local_names: None,
             mends_budgets: true,
             limits: Limits::default(),
             times: Times::default(),

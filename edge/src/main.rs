@@ -56,6 +56,15 @@ struct Arguments {
     /// (repeatable), e.g. 10.0.0.0/8
     #[arg(long, env = "EDGE_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     trusted_proxy: Vec<ipnet::IpNet>,
+    /// The names that requests from this machine may ask for, besides addresses and localhost; any
+    /// if none is given (repeatable)
+    #[arg(
+        long,
+        env = "EDGE_LOCAL_NAME",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    local_name: Vec<String>,
     /// Other requests under way at the same time, in all
     #[arg(long, default_value_t = edge::Limits::default().requests)]
     max_requests: usize,
@@ -108,6 +117,9 @@ async fn main() -> anyhow::Result<()> {
     config.limits.sockets = arguments.max_sockets;
     config.limits.sockets_per_address = arguments.max_sockets_per_address;
     config.trusted_proxies = arguments.trusted_proxy.into_iter().collect();
+    if !arguments.local_name.is_empty() {
+        config.local_names = Some(arguments.local_name.into_iter().collect());
+    }
     config.limits.requests = arguments.max_requests;
     // A connection may need a second one to the application.
     let open_files = edge::raise_open_files();

@@ -237,7 +237,10 @@ impl Edge {
                 let proxies = &edge.shared.config.trusted_proxies;
                 let caller = Caller::of(address, is_tls, request.headers(), proxies);
                 let asked = Asked::of(request.uri(), request.headers());
-                let response = edge.answer(request, &caller, &lifetime).await;
+                let response = match edge.is_misdirected(address, request.headers()) {
+                    true => answer::misdirected(),
+                    false => edge.answer(request, &caller, &lifetime).await,
+                };
                 let response = asked.complete(response, answer::whole);
                 presence.is_answered(response.headers());
                 Ok::<_, Infallible>(when_over(response, move |_| drop(busy)))
@@ -267,6 +270,12 @@ impl Edge {
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection");
         }
+    }
+
+    /// Whether a request asks this machine, from itself, for a site that is not served here.
+    fn is_misdirected(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let names = self.shared.config.local_names.as_ref();
+        names.is_some_and(|names| names.refuse(peer, headers.get(header::HOST)))
     }
 
     async fn answer(
@@ -304,14 +313,17 @@ impl Edge {
         let mut shutdown = std::pin::pin!(shutdown);
         let stop = CancellationToken::new();
         loop {
-            let (stream, _) = select! {
+            let (stream, address) = select! {
                 () = &mut shutdown => break,
                 accepted = accept(&listener) => accepted,
             };
             let (edge, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
                 let service = service_fn(|request: Request<Incoming>| {
-                    let response = edge.metrics_answer(&request);
+                    let response = match edge.is_misdirected(address, request.headers()) {
+                        true => answer::misdirected(),
+                        false => edge.metrics_answer(&request),
+                    };
                     async move { Ok::<_, Infallible>(response) }
                 });
                 let connection = http1::Builder::new()

@@ -51,6 +51,40 @@ async fn requests_and_answers_pass_unchanged() {
     assert_eq!((status(&answer), body(&answer)), ("404", "not here"));
 }
 
+/// A page whose name was made to stand for this machine is refused where the operator says which
+/// names are served here: as a request and as a socket.
+#[tokio::test]
+async fn a_page_of_another_site_is_refused_where_the_names_are_known() {
+    let app = App::start().await;
+    let mut config = config();
+    config.local_names = Some(["app.example".to_owned()].into_iter().collect());
+    let edge = Served::start(config, &app).await;
+    let ask = async |line: &str, more: &str| {
+        let request = format!("{line} HTTP/1.1\r\n{more}Connection: close\r\n\r\n");
+        status(&edge.raw(request.as_bytes()).await).to_owned()
+    };
+    for (line, more, expected) in [
+        ("GET /x", "Host: app.example:8080\r\n", "200"),
+        ("GET /x", "Host: localhost:8080\r\n", "200"),
+        ("GET /x", "Host: 127.0.0.1\r\n", "200"),
+        ("GET /x", "Host: evil.example\r\n", "421"),
+        ("GET http://evil.example/x", "Host: localhost\r\n", "421"),
+        (
+            "GET /x",
+            "Host: evil.example\r\nX-Forwarded-Host: localhost\r\n",
+            "421",
+        ),
+        (
+            "GET /ws/progress?jobId=a",
+            "Host: evil.example\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            "421",
+        ),
+    ] {
+        assert_eq!(ask(line, more).await, expected, "{line} {more}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_client_claims_to_be_is_not_passed_on() {
     let app = App::start().await;

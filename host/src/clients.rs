@@ -14,8 +14,8 @@ use admission::{
 };
 use bytes::Bytes;
 use edge::{
-    BodyEnd, Caller, EDGE_CLIENT, EDGE_PARK, EDGE_SECRET, TrustedProxies, Upload, UploadTimes,
-    Uploads, when_over,
+    BodyEnd, Caller, EDGE_CLIENT, EDGE_PARK, EDGE_SECRET, LocalNames, TrustedProxies, Upload,
+    UploadTimes, Uploads, when_over,
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
@@ -71,7 +71,7 @@ pub struct ClientSettings {
     pub trusted_proxies: TrustedProxies,
     /// The names that a request from this machine may have in `Host`, besides addresses and
     /// `localhost`: a page of any other site can make its own name stand for this machine.
-    pub local_names: Vec<String>,
+    pub local_names: LocalNames,
 }
 
 /// The client and the permits that an instance holds for its request until it ends, or its response
@@ -234,18 +234,7 @@ impl Clients {
     /// Whether a request asks this machine, from itself, for a site that is not served here: a page
     /// elsewhere has made its name stand for this machine ("DNS rebinding").
     fn is_rebound(&self, caller: &Caller, peer: IpAddr, headers: &HeaderMap) -> bool {
-        if !peer.to_canonical().is_loopback() || self.is_edge(headers) {
-            return false;
-        }
-        let host = caller.host.as_ref().and_then(|host| host.to_str().ok());
-        let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
-            return false;
-        };
-        let name = host.host().to_ascii_lowercase();
-        let is_address = parse_address(&name).is_some();
-        let is_local = name == "localhost" || name.ends_with(".localhost");
-        let known = &self.settings.local_names;
-        !(is_address || is_local || known.iter().any(|known| known.eq_ignore_ascii_case(&name)))
+        !self.is_edge(headers) && self.settings.local_names.refuse(peer, caller.host.as_ref())
     }
 
     /// Answers a request of the edge for its sockets; `None` when it would be a stream for which

@@ -155,7 +155,12 @@ fn follow_logs(follow: &FollowLogs) -> anyhow::Result<()> {
                 }
             }
         });
-        admin::serve(listener, Served::Logs(metrics)).await;
+        admin::serve(
+            listener,
+            Served::Logs(metrics),
+            ::edge::LocalNames::default(),
+        )
+        .await;
         Ok(())
     })
 }
@@ -214,7 +219,7 @@ async fn serve(
                 ..::edge::UploadTimes::default()
             },
             trusted_proxies: up.trusted_proxy.iter().copied().collect(),
-            local_names: up.local_name.clone(),
+            local_names: up.local_name.iter().cloned().collect(),
         },
         is_observed: up.admin.is_some(),
         traces,
@@ -242,6 +247,7 @@ async fn serve(
         tokio::spawn(admin::serve(
             listener,
             Served::Application(app.clone(), sockets.clone()),
+            up.local_name.iter().cloned().collect(),
         ));
     }
     app.set_local_addr(listener.local_addr()?);

@@ -137,14 +137,14 @@ impl Host {
     }
 
     fn counters(&self) -> Value {
-        let request = "GET /counters HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n";
+        let request = "GET /counters HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         serde_json::from_str(&exchange(self.admin, request).body).unwrap()
     }
 
     /// The status of the answer to other faults.
     fn misbehave(&self, faults: &str) -> u16 {
         let request = format!(
-            "PUT /faults HTTP/1.1\r\nhost: admin\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{faults}",
+            "PUT /faults HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{faults}",
             faults.len()
         );
         exchange(self.admin, &request).status

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
-use edge::{TrustedProxies, UploadTimes};
+use edge::{LocalNames, TrustedProxies, UploadTimes};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode, Uri, header};
 use http_body::Body;
@@ -77,7 +77,7 @@ impl Default for Settings {
                 streams: StreamLimits::of(1_000),
                 upload: UploadTimes::default(),
                 trusted_proxies: TrustedProxies::default(),
-                local_names: Vec::new(),
+                local_names: LocalNames::default(),
             },
             is_observed: false,
             traces: None,
