@@ -55,7 +55,7 @@ pub use head::{LARGEST_HEAD, head_error, in_origin_form};
 pub use headers::{EDGE_CLIENT, EDGE_PARK, EDGE_SECRET};
 pub use local_names::LocalNames;
 pub use tls::tls;
-pub use upload::{Place, Upload, UploadError, UploadTimes, Uploads};
+pub use upload::{Upload, UploadError, UploadPlace, UploadTimes, Uploads};
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
 
 use admission::{Admission, ClientKey, Limiter};

@@ -128,14 +128,14 @@ struct ActiveUploads {
 
 /// A place among the uploads.
 #[derive(Debug)]
-pub struct Place {
+pub struct UploadPlace {
     number: u64,
     active: Arc<Active>,
     uploads: Uploads,
     _permit: Permit<ClientKey>,
 }
 
-impl Drop for Place {
+impl Drop for UploadPlace {
     fn drop(&mut self) {
         self.uploads.lock().by_number.remove(&self.number);
     }
@@ -164,7 +164,7 @@ impl Uploads {
         &self,
         client: ClientKey,
         body: &impl http_body::Body,
-    ) -> Result<Option<Place>, Full> {
+    ) -> Result<Option<UploadPlace>, Full> {
         let size = body.size_hint();
         if body.is_end_stream() || size.upper().is_some_and(|most| most <= SMALL) {
             return Ok(None);
@@ -194,7 +194,7 @@ impl Uploads {
         let number = all.next;
         all.by_number.insert(number, active.clone());
         drop(all);
-        Ok(Some(Place {
+        Ok(Some(UploadPlace {
             number,
             active,
             uploads: self.clone(),
@@ -227,13 +227,13 @@ pub struct Upload {
     pace: Pace,
     waiting: Option<(Instant, Pin<Box<Sleep>>, UploadError)>,
     failure: Arc<OnceLock<UploadError>>,
-    place: Option<Place>,
+    place: Option<UploadPlace>,
 }
 
 impl Upload {
     /// Wraps `body`, which has `place` as long as it is not complete.
     #[must_use]
-    pub fn new(body: Incoming, times: UploadTimes, place: Option<Place>) -> Self {
+    pub fn new(body: Incoming, times: UploadTimes, place: Option<UploadPlace>) -> Self {
         Self {
             body: Some(body),
             times,

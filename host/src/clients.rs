@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use admission::{
-    Admission, ClientKey, Full, Held, PerClient, Place, ResponseAction, Ticket, is_private,
+    Admission, ClientKey, Full, Held, PerClient, ResponseAction, StreamPlace, Ticket, is_private,
     parse_address,
 };
 use bytes::Bytes;
@@ -141,7 +141,7 @@ impl Hold {
 
     /// Takes the place that the client of a stream has, wherever the stream is fed from, and says
     /// whether there is room for its own answer to last.
-    fn take_place(&self) -> Option<(Place, bool)> {
+    fn take_place(&self) -> Option<(StreamPlace, bool)> {
         match &mut *self.share.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(Share::Answered(held)) => {
                 let may_lead = held.is_stream();

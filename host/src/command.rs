@@ -19,7 +19,7 @@ use http_body_util::Empty;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use self::arguments::{Cli, Command, FollowLogs, Place, Storage, Up};
+use self::arguments::{Cli, Command, FollowLogs, Paths, Storage, Up};
 use crate::admin::Served;
 use crate::app::{App, DRAIN, Settings};
 use crate::build::When;
@@ -53,7 +53,7 @@ impl Storage {
     }
 }
 
-impl Place {
+impl Paths {
     fn open(&self) -> anyhow::Result<(Manifest, PathBuf)> {
         let manifest = Manifest::load(&self.file)?;
         let state_dir = match &self.state_dir {
@@ -82,8 +82,8 @@ pub fn main() -> anyhow::Result<()> {
         .with_target(false)
         .init();
     match cli.command {
-        Some(Command::Build(place)) => {
-            let (manifest, state_dir) = place.open()?;
+        Some(Command::Build(paths)) => {
+            let (manifest, state_dir) = paths.open()?;
             build::build(&manifest, &state_dir, When::Always)
         }
         Some(Command::Metrics(follow)) => follow_logs(&follow),
@@ -93,7 +93,7 @@ pub fn main() -> anyhow::Result<()> {
 }
 
 fn run(up: Up) -> anyhow::Result<()> {
-    let (manifest, state_dir) = up.place.open()?;
+    let (manifest, state_dir) = up.paths.open()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -14,6 +14,6 @@ mod policy;
 pub use address::{ClientKey, is_private, parse_address};
 pub use limiter::{Full, Limiter, Permit};
 pub use policy::{
-    Admission, Held, Limits, PerClient, Place, ResponseAction, STREAM_BUDGET, Ticket,
+    Admission, Held, Limits, PerClient, ResponseAction, STREAM_BUDGET, StreamPlace, Ticket,
     accepts_event_stream, is_event_stream, media_type, stream_target,
 };

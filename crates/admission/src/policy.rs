@@ -92,16 +92,16 @@ pub struct Limits {
 #[derive(Debug, Default)]
 pub struct Held {
     _request: Option<Permit<ClientKey>>,
-    place: Option<Place>,
+    place: Option<StreamPlace>,
     upstream: Option<Permit<ClientKey>>,
 }
 
 /// A place among the streams of clients.
 #[derive(Debug)]
-pub struct Place {
+pub struct StreamPlace {
     _of_client: Permit<ClientKey>,
-    /// The permit for its target. What a `POST` streams may be new with each, so only what a `GET`
-    /// asks for has a target.
+    /// The permit for its target; only a `GET` has one, because each `POST` may start a stream of
+    /// something new.
     _of_target: Option<Permit<String>>,
 }
 
@@ -111,7 +111,7 @@ enum Stream {
     /// The request asked for one, and there is room.
     Granted(Held),
     /// The request asked for one; there is room only if others follow the same.
-    Short(Place),
+    Short(StreamPlace),
     /// The request asked for one; there is no room, or an edge in front has said so already.
     Denied,
     /// The request did not ask, but the response may turn out to be one.
@@ -203,21 +203,26 @@ impl Admission {
         }
     }
 
-    fn place(&self, client: ClientKey, limits: PerClient, target: Option<&str>) -> Option<Place> {
+    fn place(
+        &self,
+        client: ClientKey,
+        limits: PerClient,
+        target: Option<&str>,
+    ) -> Option<StreamPlace> {
         let of_client = self.streams.acquire(client, limits.streams).ok()?;
         let most = limits.streams_per_target;
         let of_target = target
             .map(|target| self.streams_by_target.acquire(target.to_owned(), most))
             .transpose()
             .ok()?;
-        Some(Place {
+        Some(StreamPlace {
             _of_client: of_client,
             _of_target: of_target,
         })
     }
 
-    /// Takes a place upstream for an answer that is read for many clients. Whose they are is
-    /// limited where they are admitted; here all of them together have one client's share.
+    /// Takes a place upstream for a response that many clients share. Each client was limited when
+    /// it was admitted; the shared responses together count as one more client.
     ///
     /// # Errors
     /// When there is no room.
@@ -288,7 +293,7 @@ impl Held {
     /// Takes what the client has as long as it follows its stream, wherever that is fed from; what
     /// is left is held as long as the answer is read.
     #[must_use]
-    pub fn take_place(&mut self) -> Option<Place> {
+    pub fn take_place(&mut self) -> Option<StreamPlace> {
         self.place.take()
     }
 }

@@ -25,13 +25,13 @@ pub(super) enum Command {
     /// Build what is stale and serve the application (what happens without a command, too)
     Up(Box<Up>),
     /// Run the build commands of spin.toml
-    Build(Place),
+    Build(Paths),
     /// Serve, at /metrics, what the logs of an application that runs under Spin tell
     Metrics(FollowLogs),
 }
 
 #[derive(Args)]
-pub(super) struct Place {
+pub(super) struct Paths {
     /// The manifest
     #[arg(long, short, default_value = "spin.toml")]
     pub(super) file: PathBuf,
@@ -53,7 +53,7 @@ pub(super) struct FollowLogs {
 #[derive(Args)]
 pub(super) struct Up {
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) paths: Paths,
     /// The address to serve on; port 0 takes any that is free
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub(super) listen: SocketAddr,
