@@ -11,7 +11,7 @@ use crate::manifest::{Build, Manifest};
 /// The condition for running a component's build commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// Always.
+    /// Build whether or not anything has changed.
     Always,
     /// Build when the component's file is missing, it has nothing to watch, or a watched file is
     /// newer than it and than the last build by this host.

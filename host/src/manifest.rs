@@ -121,7 +121,7 @@ pub enum TriggerRoute {
     Pattern(String),
     /// A route that is not reachable from outside.
     Private {
-        /// Always true.
+        /// True; `false` is refused.
         private: bool,
     },
 }

@@ -17,15 +17,15 @@ use tokio::sync::oneshot;
 
 /// Most time, in microseconds, by which a client may have computed more than others: what it has
 /// had for itself while others wanted nothing does not count for long.
-const AHEAD: u64 = 1_000_000;
+const MAX_AHEAD: u64 = 1_000_000;
 
 /// Most time, in microseconds, by which jobs or clients may have computed more than the other half.
-const LEAD: i64 = 20_000;
+const MAX_LEAD: i64 = 20_000;
 
 /// Number of clients that are remembered before those that are not ahead are forgotten.
 const REMEMBERED: usize = 1_000;
 
-/// The one who computes: a client, or the application itself in the instance of this number.
+/// The party that computes: a client, or the application itself in the instance of this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Computing {
     Client(ClientKey),
@@ -45,12 +45,12 @@ struct State {
     lead: i64,
 }
 
-/// Those who share one half of the time.
+/// The queue of one half of the time: the clients', or the jobs'.
 #[derive(Default)]
 struct Half {
     now: u64,
     times: HashMap<Computing, u64>,
-    /// Those who wait, by their time, then by their arrival.
+    /// Waiting computations, by the time that their party has had, then by arrival.
     waiting: BTreeMap<(u64, u64), oneshot::Sender<Turn>>,
 }
 
@@ -60,7 +60,7 @@ impl Half {
         self.now += micros / (self.waiting.len() as u64 + 1);
         let now = self.now;
         let time = self.times.entry(who).or_default();
-        *time = ((*time).max(now) + micros).min(now + AHEAD);
+        *time = ((*time).max(now) + micros).min(now + MAX_AHEAD);
         if self.times.len() > REMEMBERED {
             self.times.retain(|_, time| *time > now);
         }
@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    /// Whoever is to have the next turn.
+    /// Removes the waiting computation that gets the next turn.
     fn pop_first(&mut self) -> Option<oneshot::Sender<Turn>> {
         let (first, second) = match self.lead <= 0 {
             true => (&mut self.jobs, &mut self.clients),
@@ -125,7 +125,7 @@ impl Turns {
             Computing::Client(_) => state.lead.saturating_sub(more),
             Computing::Application(_) => state.lead.saturating_add(more),
         };
-        state.lead = lead.clamp(-LEAD, LEAD);
+        state.lead = lead.clamp(-MAX_LEAD, MAX_LEAD);
         state.half(who).charge(who, micros);
     }
 
@@ -159,7 +159,7 @@ impl Drop for Turn {
         while let Some(next) = state.pop_first() {
             match next.send(turn) {
                 Ok(()) => return,
-                // It does not wait any more.
+                // The receiver was dropped: its computation does not wait any more.
                 Err(back) => turn = back,
             }
         }
@@ -299,7 +299,7 @@ mod tests {
             turns.charge(client(2), 1);
         }
         let state = turns.lock();
-        assert!(state.clients.times[&client(1)] <= state.clients.now + AHEAD);
+        assert!(state.clients.times[&client(1)] <= state.clients.now + MAX_AHEAD);
         drop(state);
         for n in 0..REMEMBERED as u64 + 10 {
             turns.charge(Computing::Application(n), 1);
