@@ -21,7 +21,7 @@ use crate::keys;
 use crate::storage::{Stop, to_json};
 use crate::time::Time;
 
-/// Number of books of one job that may be chosen.
+/// Largest number of books of one job that may be chosen.
 pub const MAX_CHOICES: usize = 2_000;
 
 /// Time for which a choice is tried while others choose at the same time.
@@ -51,7 +51,7 @@ pub enum ChooseError {
     /// value of the store.
     #[error("too many choices")]
     Full,
-    /// Others choose at the same time, so that it is not certain that the choice stays.
+    /// Other choices for the job are written at the same time and may have overwritten this one.
     #[error("too many choose at once")]
     Busy,
     /// The store failed, or the results are damaged; the choice may have been made all the same.

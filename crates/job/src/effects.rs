@@ -94,7 +94,8 @@ pub enum HttpError {
     /// The server did not respond within the time that the caller allowed.
     #[error("no answer in time")]
     TimedOut,
-    /// Refused, reset, not resolved, not allowed, too long: the text is for the log.
+    /// The connection or the response failed (refused, reset, not resolved, not allowed, too long);
+    /// the text is for the log.
     #[error("{0}")]
     Failed(String),
 }
@@ -166,7 +167,7 @@ pub struct Costs {
 pub struct RunRequest<'a> {
     /// The job; [`Root::next_component`] says who is to work on it.
     pub root: &'a Root,
-    /// The lease and position that the giver passes on; `None` revives the job.
+    /// The lease and position that the run before passes on; `None` revives the job.
     pub hand_over: Option<&'a HandOver>,
     /// Proof that the application itself asks: [`Keyring::is_run_key`](crate::Keyring::is_run_key).
     pub run_key: String,

@@ -17,8 +17,15 @@ use crate::settings::Settings;
 ///   as does every later run of the job.
 /// - Following: [`Engine::look`] reads the state a job is in; [`Engine::inspect`] also revives a
 ///   job that nobody works on; [`Engine::watch`] follows it and says what a client is to be told
-///   next; [`Engine::cancel`] stops it.
-/// - Results: [`Engine::items`] and [`Engine::report`] read what an ended job has found.
+///   next; [`Engine::still_silent`] looks at a job whose watchers have been let go meanwhile;
+///   [`Engine::cancel`] stops it.
+/// - Results: [`Engine::items`] and [`Engine::report`] read what an ended job has found,
+///   [`Engine::choose`] records which book a person says that one is, [`Engine::retry`] makes a job
+///   that looks up again what was not found, [`Engine::delete_ended`] deletes all of it.
+/// - Operators: [`Engine::overview`] lists jobs, providers and the store, [`Engine::detail`] shows
+///   one job's course.
+/// - Turns: [`Engine::compute_turn`] and [`Engine::memory_turn`] are places in the queues for a
+///   processor and for memory; [`Engine::wait_for_turn`] waits in one.
 /// - Tokens: [`Engine::current_token`], [`Engine::admits`], [`Engine::refresh_token`] and
 ///   [`Engine::extend_token`].
 /// - Space: [`Engine::store_has_capacity`] deletes expired jobs, as each run does at its end;

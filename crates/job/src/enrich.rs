@@ -106,7 +106,7 @@ impl Enrichment {
         let late = Duration::from_millis(run.root.late_ms);
         let mut pipeline = WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
             .ending_unsent(late > self.patience)
-            .beside(sessions.keep_syncing(effects, run.engine.settings.commit_interval));
+            .with_background(sessions.keep_syncing(effects, run.engine.settings.commit_interval));
         // That nobody knew a book is no answer to somebody who wants it asked again.
         let retry = run.root.retry.as_ref();
         let asks_anew = retry.is_some_and(|retry| retry.only.contains(&Outcome::NotFound));

@@ -15,8 +15,8 @@ const SURE: f32 = 0.8;
 const SURE_WORD: f32 = 0.95;
 const LONG_WORD: usize = 6;
 
-/// The same for large lettering. It is a title's or an author's, and often in a typeface of which
-/// the network is less sure.
+/// Least confidences and length for large lettering. It is a title's or an author's, and often in a
+/// typeface of which the network is less sure.
 const SURE_IF_LARGE: f32 = 0.7;
 const SURE_WORD_IF_LARGE: f32 = 0.9;
 const LONG_WORD_IF_LARGE: usize = 5;

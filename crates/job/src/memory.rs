@@ -124,7 +124,7 @@ fn hash(parts: &[&str]) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// One page, as the index tells of it.
+/// The entry of one page in the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Page {
     key: String,

@@ -25,8 +25,9 @@ const OPEN_MAX: Duration = Duration::from_secs(60);
 /// Number of successes that close it again.
 const CLOSING_SUCCESSES: u32 = 2;
 
-/// Time after which a job that was not seen counts as asking no more.
-const RUN_MEMORY: Duration = Duration::from_secs(15);
+/// Time after which a run that has not shown itself is no longer counted among those that send
+/// requests.
+const RUN_COUNTED_FOR: Duration = Duration::from_secs(15);
 
 /// The least share of the configured rate that refusals lead to.
 const LEAST_PACE: f64 = 0.125;
@@ -192,7 +193,7 @@ impl ProviderState {
 
     /// The state as an operator sees it.
     pub(crate) fn status(&self, name: &'static str, now: Time) -> ProviderStatus {
-        let is_recent = |at: &Time| now.since(*at) < RUN_MEMORY;
+        let is_recent = |at: &Time| now.since(*at) < RUN_COUNTED_FOR;
         let jobs = self.runs.iter().filter(|(_, seen)| is_recent(seen));
         ProviderStatus {
             name,
@@ -238,7 +239,8 @@ impl ProviderState {
     /// long to wait before it goes out. Whether nobody has overwritten it meanwhile is to be looked
     /// at again.
     pub(crate) fn reserve(&mut self, limit: RateLimit, ticket: &str, now: Time) -> Duration {
-        self.tickets.retain(|_, at| now.since(*at) < RUN_MEMORY);
+        self.tickets
+            .retain(|_, at| now.since(*at) < RUN_COUNTED_FOR);
         self.take(limit, 1.0, now);
         self.tickets.insert(ticket.to_owned(), now);
         let rate = limit.per_second * self.pace();
@@ -278,7 +280,8 @@ impl ProviderState {
         self.runs = stored.runs;
         self.pace = pace;
         self.take(limit, taken, now);
-        self.runs.retain(|_, seen| now.since(*seen) < RUN_MEMORY);
+        self.runs
+            .retain(|_, seen| now.since(*seen) < RUN_COUNTED_FOR);
         match job {
             (name, true) => self.runs.insert(name.to_owned(), now),
             (name, false) => self.runs.remove(name),
@@ -289,7 +292,7 @@ impl ProviderState {
     /// Number of other jobs that ask at present.
     pub(crate) fn others(&self, job: &str, now: Time) -> usize {
         let is_other = |(name, seen): &(&String, &Time)| {
-            name.as_str() != job && now.since(**seen) < RUN_MEMORY
+            name.as_str() != job && now.since(**seen) < RUN_COUNTED_FOR
         };
         self.runs.iter().filter(is_other).count()
     }
@@ -519,7 +522,7 @@ mod tests {
         assert_eq!(merge(&mut state, "b", true, NOW), 2, "its next run");
         assert_eq!((state.others("b", NOW), state.others("c", NOW)), (1, 2));
         assert_eq!(merge(&mut state, "a", false, NOW), 1);
-        let later = NOW.plus(RUN_MEMORY);
+        let later = NOW.plus(RUN_COUNTED_FOR);
         assert_eq!(merge(&mut state, "c", true, later), 1);
     }
 

@@ -217,8 +217,8 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Renews the lease when half of it is used: between the steps of work that only reads and
-    /// writes the store, which nothing else renews it beside.
+    /// Renews the lease when half of it is used. Work that only reads and writes the store calls
+    /// this between its steps, because nothing renews the lease meanwhile.
     ///
     /// # Errors
     /// [`Stop::Lost`].

@@ -62,7 +62,7 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// A job that is still silent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillSilent {
-    /// What is known of it now.
+    /// Its silence, as it is known now.
     pub silence: Silence,
     bytes: Vec<u8>,
 }

@@ -238,8 +238,8 @@ impl<E: Effects> Engine<'_, E> {
     }
 
     /// Deletes some of the jobs that have expired. Jobs are inspected in turn, a few with each
-    /// sweep and only when one of them can have expired; all of them when there is no capacity
-    /// otherwise.
+    /// sweep and only when one of them can have expired; all of them are inspected when the
+    /// store would else have no capacity.
     async fn sweep(
         &self,
         jobs: &KeysByJob,
@@ -379,7 +379,7 @@ impl<E: Effects> Engine<'_, E> {
 }
 
 impl SweepState {
-    /// What others are to see while a sweep that begins now is under way.
+    /// The state that is stored before a sweep that begins now, so that other runs begin none.
     fn claimed(&self, now: Time) -> Self {
         Self {
             claimed: Some(now),

@@ -49,9 +49,9 @@ pub enum Next {
 enum Leaving {
     /// There may be news soon.
     No,
-    /// A look has to show first what to know of the job.
+    /// Not before another look: what the last one showed of the run may hold no longer.
     AfterLook,
-    /// There is nothing to stay for.
+    /// Yes: everything has been delivered, and nothing is expected soon.
     Now(Box<Silence>),
 }
 
@@ -75,7 +75,7 @@ enum FeedUpdate {
 ///
 /// Between notifications the watcher looks at the store, as often as its pacer says, and revives
 /// the job when no run works on it. A watcher in the invocation of the job's run is given the run's
-/// [`Feed`] by [`Watcher::beside`] and looks at the store only when the run is over.
+/// [`Feed`] by [`Watcher::with_feed`] and looks at the store only when the run is over.
 ///
 /// ```
 /// use job::effects::StoreError;
@@ -186,7 +186,7 @@ impl<'a, E: Effects> Watcher<'a, E> {
     /// Makes the watcher take commits from the feed of the run beside it; it does not look at the
     /// store until the run is over.
     #[must_use]
-    pub fn beside(mut self, feed: &'a Feed) -> Self {
+    pub fn with_feed(mut self, feed: &'a Feed) -> Self {
         self.feed = Some(feed);
         self
     }

@@ -50,9 +50,9 @@ pub trait Worker<E: Effects> {
 /// The way in which a run gets its job.
 #[derive(Debug)]
 enum Start<'a> {
-    /// The same invocation has created the job, with an optional listener there.
+    /// The same invocation has created the job; a client may be listening there.
     Created(Box<Root>, Lease, Option<&'a Feed>),
-    /// Another run hands over.
+    /// The run before hands over.
     HandedOver(HandOver),
     /// An inspection found that no run works on the job.
     Revived,

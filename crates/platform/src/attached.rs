@@ -62,7 +62,7 @@ pub async fn stream_and_run(
     ) {
         (Creation::New(created), Some(settings)) => {
             let feed = Feed::default();
-            let watcher = watcher.beside(&feed);
+            let watcher = watcher.with_feed(&feed);
             let engine = Engine::new(&exchange.spin, &settings, &exchange.config.keyring);
             join(
                 stream::follow(exchange, vec![watcher], writer, options),

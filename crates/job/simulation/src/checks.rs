@@ -16,7 +16,7 @@ use crate::shelf;
 use crate::store::{Store, Write};
 use crate::world::{Micros, Pid};
 
-/// What a message begins with that tells of a wait.
+/// Prefix of the messages that tell of a wait.
 pub(crate) const WAITING: &str = "waiting ";
 /// Largest number of keys that a job needs while it runs, apart from what dead runs have left.
 const MAX_KEYS: usize = 25;
@@ -150,7 +150,7 @@ pub(crate) struct Checks {
 
 /// Names of the rules that hold whatever a store does. A root that comes too late may name values
 /// that are gone; what is there when everything is quiet may not.
-const ALWAYS: &[&str] = &[
+const STORE_INDEPENDENT: &[&str] = &[
     "limits",
     "whole",
     "written-once",
@@ -182,7 +182,7 @@ impl Checks {
     }
 
     pub(crate) fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
-        if !self.bounded && !ALWAYS.contains(&rule) {
+        if !self.bounded && !STORE_INDEPENDENT.contains(&rule) {
             *self.beyond.entry(rule).or_default() += 1;
         } else if self.violation.is_none() {
             self.violation = Some(Violation::new(rule, message));

@@ -351,7 +351,7 @@ impl JobRequest {
         let id = root.id.clone();
         let watcher = engine.watch(id, observer, Inspection::from_root(root));
         let watcher = match feed {
-            Some(feed) => watcher.beside(feed),
+            Some(feed) => watcher.with_feed(feed),
             None => watcher,
         };
         client.follow(process, watcher, with_books).await;

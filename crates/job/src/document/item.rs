@@ -50,7 +50,7 @@ impl Item {
         }
     }
 
-    /// What stands for a book of which all is lost, so that others keep their numbers.
+    /// A placeholder for a book whose data is lost, so that the other books keep their numbers.
     #[must_use]
     pub fn lost() -> Self {
         Self {

@@ -37,7 +37,7 @@ impl Enrichment {
             let mut pipeline =
                 WavePipeline::new(self, effects, sessions, run.deadline(COMMIT_TIME))
                     .ending_unsent(late > self.patience)
-                    .beside(sessions.keep_syncing(effects, interval));
+                    .with_background(sessions.keep_syncing(effects, interval));
             pipeline.add(SpineSearch::new(lettering.shelf.clone(), &self.endpoints));
             let found = finish_in_time(run, &mut pipeline, sessions).await?;
             drop(pipeline);

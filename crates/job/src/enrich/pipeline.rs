@@ -126,7 +126,7 @@ pub(super) struct WavePipeline<'a, E, S: Inquiry = Search> {
     completed: usize,
     in_flight: FuturesUnordered<LocalBoxFuture<'a, (usize, S::Lookup, Reply)>>,
     /// A task that goes on beside the requests and never ends.
-    beside: Option<LocalBoxFuture<'a, ()>>,
+    background: Option<LocalBoxFuture<'a, ()>>,
     /// Whether a look-up that cannot be sent in time ends without an answer, instead of the run.
     ends_unsent: bool,
 }
@@ -183,14 +183,14 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
             waves: VecDeque::new(),
             completed: 0,
             in_flight: FuturesUnordered::new(),
-            beside: None,
+            background: None,
             ends_unsent: false,
         }
     }
 
     /// Lets `work`, which never ends, go on beside the requests.
-    pub(super) fn beside(mut self, work: impl Future<Output = ()> + 'a) -> Self {
-        self.beside = Some(work.boxed_local());
+    pub(super) fn with_background(mut self, work: impl Future<Output = ()> + 'a) -> Self {
+        self.background = Some(work.boxed_local());
         self
     }
 
@@ -243,10 +243,10 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
         poll_fn(|context| {
             let answer = self.in_flight.poll_next_unpin(context);
             // After them: it tells the others what they ask.
-            if let Some(beside) = &mut self.beside
-                && beside.poll_unpin(context).is_ready()
+            if let Some(work) = &mut self.background
+                && work.poll_unpin(context).is_ready()
             {
-                self.beside = None;
+                self.background = None;
             }
             match answer {
                 Poll::Ready(Some((number, lookup, reply))) => {
@@ -271,8 +271,8 @@ impl<'a, E: Effects, S: Inquiry> WavePipeline<'a, E, S> {
             }
             // What is to be sent goes first: a store may answer without ever letting anybody wait.
             let step = poll_fn(|context| {
-                if let Some(beside) = &mut self.beside {
-                    let _ = beside.poll_unpin(context);
+                if let Some(work) = &mut self.background {
+                    let _ = work.poll_unpin(context);
                 }
                 match self.in_flight.poll_next_unpin(context) {
                     Poll::Ready(answer) => return Poll::Ready(Err(answer)),

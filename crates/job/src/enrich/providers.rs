@@ -431,7 +431,7 @@ const FOR_KEY: [&str; 6] = [
     "SERVICE_DISABLED",
 ];
 
-/// It is asked too often.
+/// Google's words for requests that come too often.
 const TOO_FAST: [&str; 2] = ["rateLimitExceeded", "userRateLimitExceeded"];
 
 /// Whether a refusal has one of these words.
