@@ -179,121 +179,46 @@ impl Format {
 
     /// Reads the names that library programs and providers use; `None` for unknown ones.
     pub fn parse(text: &str) -> Option<Self> {
+        #[cfg(test)]
+        crate::tally::count("formats");
         let text = text.to_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        let has_word = |words: &[&str]| {
-            text.split(|c: char| !c.is_alphanumeric())
-                .any(|word| words.contains(&word))
+        let has = |words: &str| words.split('|').any(|word| text.contains(word));
+        let has_word = |words: &str| {
+            let mut parts = text.split(|c: char| !c.is_alphanumeric());
+            parts.any(|part| words.split('|').any(|word| word == part))
         };
-        if has(&["cd-rom", "cdrom", "dvd-rom"]) {
+        if has("cd-rom|cdrom|dvd-rom") {
             // Programs and data, not a book read aloud.
             None
-        } else if has(&[
-            "audi",
-            "mp3",
-            "cassette",
-            "hörbuch",
-            "listening",
-            "luisterboek",
-            "lydbok",
-            "lydbog",
-            "ljudbok",
-            "аудио",
-            "有声",
-            "オーディオ",
-            "오디오",
-        ]) || has_word(&["cd", "cds"])
+        } else if has(
+            "audi|mp3|cassette|hörbuch|listening|luisterboek|lydbok|lydbog|ljudbok|аудио|有声|\
+            オーディオ|오디오",
+        ) || has_word("cd|cds")
         {
             Some(Self::Audiobook)
-        } else if has(&[
-            "ebook",
-            "e-book",
-            "kindle",
-            "nook",
-            "digital",
-            "electronic",
-            "epub",
-            "numérique",
-            "электронн",
-            "电子书",
-            "電子書",
-            "電子書籍",
-            "전자책",
-        ]) {
+        } else if has(
+            "ebook|e-book|kindle|nook|digital|electronic|epub|numérique|электронн|电子书|電子書|\
+            電子書籍|전자책",
+        ) {
             Some(Self::Ebook)
-        } else if has(&["mass market", "mass-market", "pocket"]) {
+        } else if has("mass market|mass-market|pocket") {
             Some(Self::MassMarket)
-        } else if has_word(&["hc", "hb"])
-            || has(&[
-                "hardcover",
-                "hardback",
-                "hard cover",
-                "library binding",
-                "gebunden",
-                "tapa dura",
-                "relié",
-                "capa dura",
-                "hardbound",
-                "inbunden",
-                "innbundet",
-                "kartonné",
-                "cartonné",
-                "rilegat",
-                "copertina rigida",
-                "oprawa twarda",
-                "twarda",
-                "tvrdá",
-                "vázaná",
-                "твердый",
-                "твёрдый",
-                "твердая",
-                "твёрдая",
-                "精装",
-                "精裝",
-                "単行本",
-                "ハードカバー",
-                "양장",
-                "ciltli",
-                "indbundet",
-                "kovakantinen",
-                "sidottu",
-            ])
+        } else if has_word("hc|hb")
+            || has(
+                "hardcover|hardback|hard cover|library binding|gebunden|tapa dura|relié|\
+            capa dura|hardbound|inbunden|innbundet|kartonné|cartonné|rilegat|\
+            copertina rigida|oprawa twarda|twarda|tvrdá|vázaná|твердый|твёрдый|твердая|\
+            твёрдая|精装|精裝|単行本|ハードカバー|양장|ciltli|indbundet|kovakantinen|sidottu",
+            )
         {
             Some(Self::Hardcover)
-        } else if has_word(&["pb", "tb", "poche"])
-            || has(&[
-                "paperback",
-                "softcover",
-                "soft cover",
-                "paper book",
-                "taschenbuch",
-                "broschiert",
-                "brochura",
-                "broché",
-                "brossura",
-                "rústica",
-                "tapa blanda",
-                "häftad",
-                "bolsillo",
-                "tascabile",
-                "copertina flessibile",
-                "capa mole",
-                "oprawa miękka",
-                "miękka",
-                "měkká",
-                "brožovaná",
-                "мягк",
-                "平装",
-                "平裝",
-                "文庫",
-                "新書",
-                "ペーパーバック",
-                "문고",
-                "karton kapak",
-                "hæftet",
-                "nidottu",
-                "pehmeäkantinen",
-            ])
+        } else if has_word("pb|tb|poche")
+            || has(
+                "paperback|softcover|soft cover|paper book|taschenbuch|broschiert|brochura|\
+            broché|brossura|rústica|tapa blanda|häftad|bolsillo|tascabile|\
+            copertina flessibile|capa mole|oprawa miękka|miękka|měkká|brožovaná|мягк|平装|平裝|\
+            文庫|新書|ペーパーバック|문고|karton kapak|hæftet|nidottu|pehmeäkantinen",
+            )
         {
             Some(Self::Paperback)
         } else {

@@ -529,7 +529,7 @@ fn swallowed_rows<'a>(
 /// Whether the quote that seems to close a field of several lines is one that opens a field: it
 /// stands behind a separator and before a text.
 fn opens_again(record: &str, format: Format) -> bool {
-    if !format.quoting || !record.contains(['\n', '\r']) {
+    if !format.quoting || !record.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return false;
     }
     let delimiter = char::from(format.delimiter);

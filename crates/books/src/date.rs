@@ -87,6 +87,20 @@ impl PartialDate {
         Parts::of(text).ok_or(DateError::Unreadable)?.date(order)
     }
 
+    /// Reads a year, or a day with its year in front, in numbers alone: it can be read in one way
+    /// only.
+    pub(crate) fn plain(text: &str) -> Option<Self> {
+        let is_plain = |byte| matches!(byte, b'0'..=b'9' | b'-' | b'/');
+        if !(4..=10).contains(&text.len()) || !text.bytes().all(is_plain) {
+            return None;
+        }
+        let parts = Parts::of(text)?;
+        let has_year_first = matches!(parts.numbers.as_slice(), [(4, _)] | [(4, _), _, _]);
+        let date = parts.date(DateOrder::Unknown).ok()?;
+        // Half-known dates are written with zeros.
+        (has_year_first && date.month.is_some() == date.day.is_some()).then_some(date)
+    }
+
     /// The day of a spreadsheet's serial number: days since the end of 1899.
     pub(crate) fn from_serial(serial: u32) -> Option<Self> {
         // Only what can be meant as a day on which somebody read: 1954 to 2064.
@@ -215,14 +229,20 @@ fn whole_year(two_digits: u32) -> u32 {
 
 impl std::fmt::Display for PartialDate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:04}", self.year)?;
-        if let Some(month) = self.month {
-            write!(f, "-{month:02}")?;
+        // Each row has some, and years have four digits.
+        let mut text = *b"0000-00-00";
+        let mut year = self.year.unsigned_abs();
+        for digit in text[..4].iter_mut().rev() {
+            *digit += (year % 10) as u8;
+            year /= 10;
         }
-        if let Some(day) = self.day {
-            write!(f, "-{day:02}")?;
+        let mut length = 4;
+        for part in [self.month, self.day].into_iter().flatten() {
+            text[length + 1] += part / 10;
+            text[length + 2] += part % 10;
+            length += 3;
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text[..length]).unwrap_or_default())
     }
 }
 

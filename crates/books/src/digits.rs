@@ -32,7 +32,10 @@ pub(crate) fn without_chinese_numbers(text: &str) -> Cow<'_, str> {
         '十' => Some(10),
         c => DIGITS.chars().position(|digit| digit == c),
     };
-    if !text.contains(['年', '月', '日']) || !text.chars().any(|c| value(c).is_some()) {
+    if text.is_ascii()
+        || !text.contains(['年', '月', '日'])
+        || !text.chars().any(|c| value(c).is_some())
+    {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();

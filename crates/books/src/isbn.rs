@@ -132,6 +132,10 @@ impl Isbn {
         };
         let cell = ascii_digits(cell);
         let cell = cell.trim();
+        // A bare number is what it was read as, unless an add-on stands behind it.
+        if !matches!(cell.len(), 15 | 18) && cell.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong);
+        }
         let is_separator = |c: char| matches!(c, ',' | ';' | '/' | '|' | '(' | ')' | ':' | '\n');
         let found = cell
             .split(is_separator)
@@ -248,6 +252,9 @@ fn unwrap(text: &str) -> &str {
 }
 
 fn is_scientific(text: &str) -> bool {
+    if !text.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
+        return false;
+    }
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return false;
     };

@@ -17,7 +17,7 @@ pub(crate) use order::{NameOrder, is_family_first, order_in};
 pub(crate) use word::begins_with_given_name;
 use word::is_particle;
 
-use crate::text::{clean, words};
+use crate::text::{clean, has_letters, joined, words};
 
 const MAX_NAME: usize = 300;
 pub(crate) const MAX_AUTHORS: usize = 50;
@@ -74,10 +74,11 @@ pub(crate) fn split_names(field: &str) -> Vec<String> {
 pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for name in names {
-        let nobody = matches!(
-            words(&name).join(" ").as_str(),
-            "" | "et al" | "et alii" | "others"
-        );
+        let nobody = !has_letters(&name, 7)
+            && matches!(
+                words(&name).join(" ").as_str(),
+                "" | "et al" | "et alii" | "others"
+            );
         if !nobody && kept.len() < MAX_AUTHORS && !kept.contains(&name) {
             kept.push(name);
         }
@@ -86,7 +87,7 @@ pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
 }
 
 fn is_suffix(part: &str) -> bool {
-    SUFFIXES.contains(&words(part).concat().as_str())
+    SUFFIXES.contains(&joined(part).as_str())
 }
 
 /// Whether a name stands for nobody in particular, like "Anonymous" or "Various".
@@ -303,7 +304,7 @@ fn words_as_spelled(name: &str) -> Vec<&str> {
         .collect();
     while parts
         .last()
-        .is_some_and(|word| is_behind_a_name(&words(word).concat()))
+        .is_some_and(|word| is_behind_a_name(&joined(word)))
     {
         parts.pop();
     }
@@ -318,7 +319,7 @@ pub(crate) fn other_search_phrase(name: &str) -> Option<String> {
     let family = parts.last()?;
     if let [.., particle, _] = parts.as_slice()
         && parts.len() > 2
-        && is_particle_of_name(&words(particle).concat())
+        && is_particle_of_name(&joined(particle))
         && particle.chars().count() > 1
     {
         return Some(format!("{particle}{family}"));

@@ -60,13 +60,24 @@ const CARDINALS: [&str; 10] = [
 /// Most letters that may follow the beginning of a number word.
 const ENDING: usize = 3;
 
+/// Whether a word begins as English number words do: most others are told so.
+fn may_be_spelled(word: &str) -> bool {
+    matches!(
+        word.as_bytes().first(),
+        Some(b'e' | b'f' | b'h' | b'n' | b'o' | b's' | b't' | b'z')
+    )
+}
+
 /// The number that a comparable word spells: "2", "two" and "ii" are one number.
 pub(crate) fn number(word: &str) -> Option<u32> {
     if word.len() <= 6 && word.bytes().all(|b| b.is_ascii_digit()) {
         return word.parse().ok();
     }
     let at = |list: &[&str]| list.iter().position(|other| *other == word);
-    let number = at(&UNITS).or_else(|| Some((at(&TENS)? + 2) * 10));
+    let number = match may_be_spelled(word) {
+        true => at(&UNITS).or_else(|| Some((at(&TENS)? + 2) * 10)),
+        false => None,
+    };
     number
         .and_then(|number| u32::try_from(number).ok())
         // "mix" is a word.
@@ -291,7 +302,10 @@ fn below_hundred(number: usize) -> Option<String> {
 pub(crate) fn in_digits(words: Vec<String>) -> Vec<String> {
     let is_spelled = |word: &String| {
         let word = word.as_str();
-        UNITS.contains(&word) || TENS.contains(&word) || matches!(word, "hundred" | "thousand")
+        may_be_spelled(word)
+            && (UNITS.contains(&word)
+                || TENS.contains(&word)
+                || matches!(word, "hundred" | "thousand"))
     };
     if !words.iter().any(is_spelled) {
         return words;

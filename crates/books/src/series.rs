@@ -3,60 +3,34 @@
 use crate::Series;
 use crate::numeral::{number, ordinal, place_number};
 use crate::text::{clean, words};
+use crate::word_list::Words;
 
 /// Words that are followed by a volume's number.
-const LABELS: [&str; 24] = [
-    "book", "books", "volume", "volumes", "vol", "vols", "part", "parts", "pt", "band", "bd",
-    "buch", "tome", "tomo", "teil", "deel", "libro", "livre", "no", "number", "nr", "issue",
-    "episode", "bind",
-];
+static LABELS: Words = Words::new(
+    "book books volume volumes vol vols part parts pt band bd buch tome tomo teil deel \
+    libro livre no number nr issue episode bind",
+);
 
 /// Labels that also count the parts of one book, so that the name before them need not be a series.
 const PART_LABELS: [&str; 5] = ["part", "parts", "pt", "teil", "episode"];
 
 /// Further labels, which are words of their own elsewhere in a title.
-const LABELS_AT_THE_END: [&str; 28] = [
-    "tomes",
-    "tomos",
-    "teile",
-    "bande",
-    "bucher",
-    "livres",
-    "libros",
-    "libri",
-    "delen",
-    "del",
-    "dil",
-    "osa",
-    "tom",
-    "cilt",
-    "kitap",
-    "kniha",
-    "ksiega",
-    "czesc",
-    "kotet",
-    "bog",
-    "bok",
-    "kirja",
-    "parte",
-    "partie",
-    "том",
-    "книга",
-    "часть",
-    "volym",
-];
+static LABELS_AT_THE_END: Words = Words::new(
+    "tomes tomos teile bande bucher livres libros libri delen del dil osa tom cilt kitap \
+    kniha ksiega czesc kotet bog bok kirja parte partie том книга часть volym",
+);
 
 /// Words between the first and the last of several places.
 const UP_TO: [&str; 9] = ["and", "to", "a", "bis", "y", "e", "tot", "till", "through"];
 
 /// Whether a comparable word announces a volume's number.
 pub(crate) fn is_label(word: &str) -> bool {
-    LABELS.contains(&word)
+    LABELS.has(word)
 }
 
 /// Whether a comparable word announces a number at the end of a text.
 pub(crate) fn is_label_at_the_end(word: &str) -> bool {
-    is_label(word) || LABELS_AT_THE_END.contains(&word)
+    is_label(word) || LABELS_AT_THE_END.has(word)
 }
 
 /// The place of a book in a series: of one volume, or of several in one book.

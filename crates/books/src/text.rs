@@ -66,6 +66,8 @@ pub(crate) fn non_empty(text: &str, max: usize) -> Option<String> {
 /// The words of a text without case, accents, apostrophes and punctuation: equal for two
 /// spellings of the same words.
 pub(crate) fn words(text: &str) -> Vec<String> {
+    #[cfg(test)]
+    crate::tally::count("words");
     if text.is_ascii() {
         return ascii_words(text.as_bytes());
     }
@@ -96,7 +98,10 @@ pub(crate) fn words(text: &str) -> Vec<String> {
         c if c.is_alphanumeric() || is_combining_mark(c) => word.push(c),
         _ => end(&mut word),
     };
-    let mut read_sign = |c| decompose_canonical(c, |part| part.to_lowercase().for_each(&mut read));
+    let mut read_sign = |c: char| match c.is_ascii() {
+        true => read(c.to_ascii_lowercase()),
+        false => decompose_canonical(c, |part| part.to_lowercase().for_each(&mut read)),
+    };
     for c in text.chars() {
         match in_letters(c) {
             Some(letters) => letters.chars().for_each(&mut read_sign),
@@ -151,24 +156,51 @@ fn in_letters(c: char) -> Option<&'static str> {
 /// The [`words`] of an ASCII text, without asking Unicode: most titles are ASCII.
 fn ascii_words(text: &[u8]) -> Vec<String> {
     let mut words = Vec::new();
-    let mut word = String::new();
-    // One more than there are, to end the last word.
-    for byte in text.iter().copied().chain([b' ']) {
+    let mut word = Vec::new();
+    let mut end = |word: &mut Vec<u8>| {
+        if !word.is_empty() {
+            words.extend(String::from_utf8(std::mem::take(word)));
+        }
+    };
+    for &byte in text {
         match byte {
-            b'0'..=b'9' | b'a'..=b'z' => word.push(char::from(byte)),
-            b'A'..=b'Z' => word.push(char::from(byte | 0x20)),
+            b'0'..=b'9' | b'a'..=b'z' => word.push(byte),
+            b'A'..=b'Z' => word.push(byte | 0x20),
             b'\'' | b'`' => {}
             other => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
+                end(&mut word);
                 if matches!(other, b'&' | b'+') {
-                    words.push("and".to_owned());
+                    word.extend_from_slice(b"and");
+                    end(&mut word);
                 }
             }
         }
     }
+    end(&mut word);
     words
+}
+
+/// Whether a text has so many of ASCII's letters and digits: too many for most lists of words.
+pub(crate) fn has_letters(text: &str, least: usize) -> bool {
+    let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+    letters.count() >= least
+}
+
+/// The [`words`] of a text as one.
+pub(crate) fn joined(text: &str) -> String {
+    if !text.is_ascii() {
+        return words(text).concat();
+    }
+    let mut key = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' => key.push(byte),
+            b'A'..=b'Z' => key.push(byte | 0x20),
+            b'&' | b'+' => key.extend_from_slice(b"and"),
+            _ => {}
+        }
+    }
+    String::from_utf8(key).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -213,5 +245,8 @@ mod tests {
         let mut other = words(&format!("{ascii} é"));
         assert_eq!(other.pop().as_deref(), Some("e"));
         assert_eq!(words(ascii), other);
+        for text in [ascii, "Q&A + ü", "", "ab", "🙂 ß"] {
+            assert_eq!(joined(text), words(text).concat());
+        }
     }
 }

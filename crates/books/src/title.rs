@@ -1,5 +1,7 @@
 //! Normalisation and comparison of titles.
 
+use std::borrow::Cow;
+
 use crate::entities::unescape;
 use crate::numeral::{english_ordinal, in_digits, number, ordinal_in_digits};
 use crate::other_book::{
@@ -9,7 +11,7 @@ use crate::series::{
     Place, ends_with_part, is_label, note, only_mark, series, take_mark, trailing_brackets,
     without_series_word,
 };
-use crate::text::{clean, words};
+use crate::text::{clean, joined, words};
 use crate::{Series, Wanted};
 
 /// A title and its subtitle, by the first sign that separates them.
@@ -142,7 +144,10 @@ pub(crate) fn is_conjunction(word: &str) -> bool {
 
 /// Drops the points between single letters and the signs between thousands, which say nothing:
 /// "A.I." becomes "AI", "20,000" becomes "20000".
-pub(crate) fn joined_letters_and_digits(text: &str) -> String {
+pub(crate) fn joined_letters_and_digits(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'.' | b',')) {
+        return Cow::Borrowed(text);
+    }
     let mut joined = String::with_capacity(text.len());
     let mut letters = 0;
     for (at, c) in text.char_indices() {
@@ -156,7 +161,7 @@ pub(crate) fn joined_letters_and_digits(text: &str) -> String {
         letters = if c.is_alphanumeric() { letters + 1 } else { 0 };
         joined.push(c);
     }
-    joined
+    Cow::Owned(joined)
 }
 
 /// Whether three digits, and no more, follow one at the end of what was before.
@@ -244,7 +249,7 @@ fn without_editions(subtitle: &str, edition: &mut Vec<String>) -> String {
 
 /// The place that a number alone in brackets is: "(2)". A year is none.
 fn bare_place(inside: &str) -> Option<Place> {
-    let digits = words(inside).concat();
+    let digits = joined(inside);
     let is_small = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     Place::parse(&digits).filter(|_| is_small)
 }
@@ -379,9 +384,10 @@ impl Title {
         };
         let mut main = without_article(&main.replace('#', " no "));
         // "Frankenstein; or, The Modern Prometheus"
+        let before = main_and_rest.strip_suffix(rest).unwrap_or_default();
         let follows_or = [", or, ", ", or ", ", oder "]
             .iter()
-            .any(|or| main_and_rest.ends_with(&format!("{or}{rest}")));
+            .any(|or| before.ends_with(or));
         let other_name = ["or, ", "or ", "oder "]
             .iter()
             .find_map(|or| rest.strip_prefix(or));

@@ -17,12 +17,13 @@ use super::line::{Habits, Lines, number_before};
 use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
 use super::records::Record;
+use super::row::Formats;
 use super::status::{is_share, status, yes_or_no};
 use super::table::{Table, no_list};
 use super::values::tidy;
 use crate::date::{DateOrder, PartialDate};
 use crate::name::{KnownNames, NameOrder};
-use crate::text::words;
+use crate::text::{joined, words};
 use crate::{Isbn, ReadingStatus};
 use assign::{
     by_content, by_headers, by_layout, distinguish_editions_from_publishers, guess_title,
@@ -77,6 +78,7 @@ pub(super) struct Columns {
     pub roles: Option<usize>,
     /// The authors whom the rows name beyond doubt.
     pub known_names: KnownNames,
+    pub formats: Formats,
     /// Whether rows of one cell are books: a workbook stores no empty cells, and some files leave
     /// them out.
     has_lone_cells: bool,
@@ -93,7 +95,7 @@ impl Columns {
             None => by_layout(&sample).unwrap_or_else(|| by_content(&sample)),
         };
         let keys: Vec<String> = (columns.iter())
-            .map(|column| words(&column.name).concat())
+            .map(|column| joined(&column.name))
             .collect();
         let program = PROGRAMS
             .iter()
@@ -153,6 +155,7 @@ impl Columns {
             bin: keys.iter().position(|key| key == "deleted"),
             roles: keys.iter().position(|key| key == "secondaryauthorroles"),
             known_names: KnownNames::default(),
+            formats: Formats::default(),
             has_lone_cells: table.is_sheet,
             width: columns.len(),
             columns,
@@ -315,7 +318,7 @@ impl Columns {
         let of_file = (whole.date_order().or(stated)).unwrap_or(language);
         // "Note" in other languages is a remark, or a rating of another scale.
         let has_marks = |(column, evidence): (&Column, &Evidence)| {
-            evidence.signed > 0 && evidence.highest <= 6.0 && words(&column.name).concat() == "note"
+            evidence.signed > 0 && evidence.highest <= 6.0 && joined(&column.name) == "note"
         };
         let is_german = self.columns.iter().zip(&evidence).any(has_marks)
             && (self.columns.iter()).any(|column| headers::is_german(&column.name));
@@ -397,7 +400,7 @@ impl Columns {
 
     /// A title without its number in a list that counts its titles: "1. Emma".
     pub(super) fn without_number<'t>(&self, title: &'t str) -> &'t str {
-        match number_before(title).filter(|_| self.numbers_titles) {
+        match self.numbers_titles.then(|| number_before(title)).flatten() {
             Some((.., title)) => title,
             None => title,
         }

@@ -14,7 +14,8 @@ use super::field::Field::{self, *};
 use super::field::IDENTITIES;
 use super::reading::Certainty;
 use crate::date::DateOrder;
-use crate::text::{clean, words};
+use crate::text::{clean, joined, words};
+use crate::word_list::is_in;
 use languages::{ENGLISH, GERMAN, LANGUAGES};
 
 /// Words that change nothing: "Title of the Book", "My Rating", "Author's Name".
@@ -144,7 +145,7 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
     whole
         .or_else(|| dictionary.get(&key(bare)))
         .or_else(|| {
-            let found = dictionary.get(&short_key(bare))?;
+            let found = dictionary.get(&short_key(&words(bare)))?;
             (!counts_ratings(found.field, bare) && !counts_volumes(found.field, bare))
                 .then_some(found)
         })
@@ -236,7 +237,6 @@ pub(super) fn person_part(header: &str) -> Option<PersonPart> {
     let mut person = 1;
     let mut is_middle = false;
     let mut names_people = false;
-    let is_in = |list: &str, word: &str| list.split_whitespace().any(|known| known == word);
     for word in words(&split_camel_case(header)) {
         if is_in(PEOPLE, &word) {
             names_people = true;
@@ -482,7 +482,7 @@ pub(super) fn is_counter(header: &str) -> bool {
             "book num",
         ]
         .iter()
-        .any(|word| words(word).concat() == key)
+        .any(|word| joined(word) == key)
 }
 
 /// Whether a header names the day on which the status of a book was set, or the book was open last:
@@ -648,6 +648,7 @@ fn dictionary() -> &'static HashMap<String, Meaning> {
     static DICTIONARY: OnceLock<HashMap<String, Meaning>> = OnceLock::new();
     DICTIONARY.get_or_init(|| {
         let mut dictionary = HashMap::new();
+        let mut shortened = Vec::new();
         for language in LANGUAGES {
             for (field, headers) in language.headers {
                 for header in headers.split(", ") {
@@ -656,24 +657,16 @@ fn dictionary() -> &'static HashMap<String, Meaning> {
                         certainty: Certainty::Certain,
                         order: language.order,
                     };
-                    dictionary.entry(key(header)).or_insert(meaning);
+                    let words = words(header);
+                    shortened.push((short_key(&words), meaning));
+                    dictionary.entry(words.concat()).or_insert(meaning);
                 }
             }
         }
         // What is left without noise gives way to what is said in full.
-        for language in LANGUAGES {
-            for (field, headers) in language.headers {
-                for header in headers.split(", ") {
-                    let meaning = Meaning {
-                        field: *field,
-                        certainty: Certainty::Certain,
-                        order: language.order,
-                    };
-                    let short = short_key(header);
-                    if short.chars().count() > 3 {
-                        dictionary.entry(short).or_insert(meaning);
-                    }
-                }
+        for (short, meaning) in shortened {
+            if short.chars().count() > 3 {
+                dictionary.entry(short).or_insert(meaning);
             }
         }
         dictionary
@@ -700,13 +693,13 @@ fn listed(list: &'static str) -> Rc<HashSet<String>> {
 
 /// A header without case, accents, spaces and signs.
 fn key(header: &str) -> String {
-    words(header).concat()
+    joined(header)
 }
 
-/// The [`key`] of a header without words that change nothing, and without plurals.
-fn short_key(header: &str) -> String {
+/// The [`key`] of a header of these words without those that change nothing, and without plurals.
+fn short_key(words: &[String]) -> String {
     let noise = listed(NOISE);
-    words(header)
+    words
         .iter()
         .filter(|word| !noise.contains(*word))
         .map(|word| match word.strip_suffix('s') {

@@ -44,16 +44,18 @@ impl Columns {
         has_headings: bool,
     ) -> Option<&'static str> {
         let wanted = &row.wanted;
+        let is_told = wanted.isbn.is_some() || wanted.work_id.is_some();
+        let may_be_title = !row.imported.authors.is_empty() || !self.has_authors;
+        if is_told || !self.is_list && may_be_title {
+            return None;
+        }
         let title = words(&ascii_digits(&wanted.title));
-        if title.is_empty() || wanted.isbn.is_some() || wanted.work_id.is_some() {
+        if title.is_empty() {
             return None;
         }
         if self.is_list {
             let is_heading = wanted.title.ends_with([':', '：']);
             return (is_heading && wanted.author.is_empty()).then_some("a heading");
-        }
-        if !row.imported.authors.is_empty() || !self.has_authors {
-            return None;
         }
         let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
         let totals = words(TOTALS);

@@ -390,7 +390,7 @@ impl Table {
 
     /// A list: of all who made the book, or another one.
     fn list(&mut self, name: &str, values: Vec<Value>, cells: &mut Vec<(usize, String)>) {
-        let own = crate::text::words(name.rsplit('.').next().unwrap_or(name)).concat();
+        let own = crate::text::joined(name.rsplit('.').next().unwrap_or(name));
         match CREDITS.contains(&own.as_str()) {
             true => self.credits.push((name.to_owned(), values)),
             false => self.other_list(name, values, cells),
@@ -510,7 +510,7 @@ fn name_and_role(value: &Value) -> Option<(String, String)> {
     let member = |keys: &[&str]| {
         keys.iter().find_map(|key| {
             let mut members = members.iter();
-            let is_so = |name: &str| crate::text::words(name).concat() == *key;
+            let is_so = |name: &str| crate::text::joined(name) == *key;
             members
                 .find(|(name, _)| is_so(name))
                 .map(|(_, value)| value)
@@ -582,7 +582,7 @@ fn column_name(path: &str, key: &str) -> String {
     if path.is_empty() {
         return key.to_owned();
     }
-    let comparable = |name: &str| crate::text::words(name).concat();
+    let comparable = |name: &str| crate::text::joined(name);
     let own = comparable(key);
     let object = comparable(path.rsplit('.').next().unwrap_or(path));
     if NAMES.contains(&own.as_str()) || own == "title" && object == "series" {

@@ -1,6 +1,6 @@
 //! Shelves, tags and collections.
 
-use crate::text::{clean, non_empty, words};
+use crate::text::{clean, joined, non_empty};
 
 const MAX_LABELS: usize = 50;
 
@@ -62,7 +62,7 @@ impl Labels {
 }
 
 fn key(label: &str) -> String {
-    let mut key = words(label).concat();
+    let mut key = joined(label);
     if key.is_empty() {
         return clean(label, 100);
     }

@@ -7,6 +7,9 @@ use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1251, WINDOWS_1252};
 
 /// The repaired text with the number of places ("JosÃ©" is one), or `None` when there are none.
 pub(super) fn repaired(text: &str) -> Option<(String, u32)> {
+    if text.is_ascii() {
+        return None;
+    }
     let mut text = Cow::Borrowed(text);
     let mut repaired = 0;
     // Some files have been through it twice.
@@ -59,7 +62,8 @@ const PAGES: [Page; 3] = [
 ];
 
 fn repaired_once(text: &str, page: &Page) -> Option<(String, u32)> {
-    if !text.contains(page.leads) {
+    // Most texts have few letters that are not ASCII, and are asked three times.
+    if !text.contains(|c: char| !c.is_ascii() && page.leads.contains(&c)) {
         return None;
     }
     let bytes = Bytes::of(page.encoding);

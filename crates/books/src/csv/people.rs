@@ -1,7 +1,7 @@
 //! Cells of authors that are more than names: a program's list, and people who only helped.
 
 use crate::name::first_last;
-use crate::text::words;
+use crate::text::{joined, words};
 use crate::word_list::Words;
 
 /// What people do for a book who are not its authors, as it stands in front of their names.
@@ -48,7 +48,7 @@ pub(super) fn listed(text: &str) -> Option<String> {
             }
             continue;
         };
-        let key = words(&key).concat();
+        let key = joined(&key);
         if NAME_KEYS.contains(&key.as_str()) {
             names.push(value);
         } else if ROLE_KEYS.contains(&key.as_str())
@@ -84,7 +84,7 @@ pub(super) fn writes(role: &str) -> bool {
 }
 
 fn is_help(word: &str) -> bool {
-    HELP.has(&words(word).concat())
+    HELP.has(&joined(word))
 }
 
 /// The values of a list of texts or of objects, each with its name; `None` if a quote is open.
@@ -136,6 +136,13 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
 
 /// The authors of a cell, and what is said of people who only helped: "Homer, trans. Ann Ott".
 pub(super) fn without_helpers(cell: &str) -> Option<(String, Vec<String>)> {
+    // Most cells are one name; and who helps alone in a cell stands for the author.
+    if !cell
+        .bytes()
+        .any(|byte| matches!(byte, b'(' | b',' | b';' | b'/' | b'.'))
+    {
+        return None;
+    }
     let mut helpers = Vec::new();
     let mut authors = String::with_capacity(cell.len());
     let mut rest = cell;

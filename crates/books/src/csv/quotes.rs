@@ -59,7 +59,8 @@ pub(super) fn mended(text: &str, format: Format) -> Cow<'_, str> {
             at
         };
         // To the beginning of the next field.
-        let after = text[field..].find([delimiter, '\n', '\r']);
+        let ends = |byte: &u8| *byte == format.delimiter || matches!(byte, b'\n' | b'\r');
+        let after = text.as_bytes()[field..].iter().position(ends);
         at = after.map_or(text.len(), |after| field + after + 1);
     }
     match mended {
@@ -174,7 +175,8 @@ fn closed(text: &str, delimiter: char) -> Option<Closed> {
     let mut strays = 0;
     let mut at = 0;
     loop {
-        at += text[at..].find(['"', '\n', '\r'])?;
+        let is_sign = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r');
+        at += text.as_bytes()[at..].iter().position(is_sign)?;
         let after = text[at..].strip_prefix('"')?;
         let is_inside = strays % 2 == 1;
         if after.starts_with('"') && !(is_inside && ends_field(&after[1..], delimiter)) {

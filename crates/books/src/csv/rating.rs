@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use crate::digits::ascii_digits;
 use crate::numeral::{ordinal, place_number, roman};
-use crate::text::words;
+use crate::text::{joined, words};
+use crate::word_list::is_in;
 
 /// A rating that can be read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +22,9 @@ pub(super) enum Rating {
 impl Rating {
     /// Reads `4`, `4,5`, `3½`, `4/5`, `8 out of 10`, `80%`, `★★★★½`, `4 stars`, `力荐`.
     pub(super) fn read(text: &str) -> Option<Self> {
+        if let Some(value) = bare_number(text) {
+            return Some(Self::plain(value));
+        }
         let text: String = ascii_digits(text)
             .chars()
             .filter(|c| !matches!(c, '\u{fe0f}' | '\u{fe0e}' | '\u{200d}'))
@@ -111,6 +115,18 @@ impl Rating {
     }
 }
 
+/// The number that is the whole of a text, in digits with a point or a comma between: most ratings.
+fn bare_number(text: &str) -> Option<f64> {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let signs = || bytes.iter().filter(|byte| !byte.is_ascii_digit());
+    let is_number = is_digit(bytes.first())
+        && is_digit(bytes.last())
+        && signs().all(|byte| matches!(byte, b'.' | b','))
+        && signs().count() < 2;
+    is_number.then(|| text.replace(',', ".").parse().ok())?
+}
+
 /// The rating, of at most 5, of a mark as schools in English give it: "A-", "B+", "F".
 pub(super) fn letter_grade(text: &str) -> Option<f64> {
     let (letter, sign) = text.split_at_checked(1)?;
@@ -161,6 +177,9 @@ pub(super) fn has_remark(text: &str) -> bool {
         heart hearts percent half and a 星 分 つ星 颗星 estrelles csillag yildiz tahti tahtea \
         ball balls puntos puntaje puntuacion punti pontos bal bald баллов балла балл оценка звездочек 점 点 点数 bintang sao \
         nota voto bewertung wertung noot ocena";
+    if bare_number(text).is_some() {
+        return false;
+    }
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     let known = WORDS.get_or_init(|| words(ABOUT_STARS).into_iter().collect());
     let is_remark = |word: &String| {
@@ -205,7 +224,7 @@ fn word(text: &str) -> Option<Rating> {
     let words = words(text);
     const STARS: &str = "star stars out of five stern sterne etoile etoiles estrella estrellas estrela estrelas stella \
         stelle ster sterren gwiazdka gwiazdki gwiazdek звезда звезды звезд";
-    let is_stars = |word: &String| STARS.split_whitespace().any(|known| known == word);
+    let is_stars = |word: &String| is_in(STARS, word);
     let is_spelled = |word: &str| {
         word.chars().count() > 2
             && word.chars().all(char::is_alphabetic)
@@ -219,23 +238,37 @@ fn word(text: &str) -> Option<Rating> {
     {
         return Rating::share(f64::from(value), 5.0);
     }
-    let value = match words.concat().as_str() {
-        "力荐" | "五星" | "itwasamazing" | "amazing" | "excellent" | "outstanding" | "perfect"
-        | "masterpiece" | "lovedit" | "loveit" | "ausgezeichnet" | "hervorragend" | "sehrgut"
-        | "excelente" | "eccellente" | "ottimo" | "otimo" | "отлично" => 5.0,
-        "推荐" | "推薦" | "四星" | "reallylikedit" | "verygood" | "gut" | "tresbien"
-        | "tresbon" | "muybueno" | "muybuena" | "muybien" | "muitobom" | "хорошо" => 4.0,
-        "还行" | "還行" | "三星" | "likedit" | "average" | "befriedigend" | "mittelmassig"
-        | "durchschnittlich" | "moyen" => 3.0,
-        "较差" | "較差" | "二星" | "itwasok" | "fair" | "ausreichend" | "passable" => 2.0,
-        "很差" | "一星" | "didnotlikeit" | "didntlikeit" | "poor" | "terrible" | "awful"
-        | "hatedit" | "mangelhaft" | "ungenugend" | "mauvais" | "pessimo" => 1.0,
-        "unrated" | "notrated" | "norating" | "ohnebewertung" | "nonnote" => {
-            return Some(Rating::None);
-        }
-        _ => return None,
-    };
-    Rating::share(value, 5.0)
+    /// What names a rating of so many stars.
+    const NAMES: [(f64, &str); 6] = [
+        (
+            5.0,
+            "力荐 五星 itwasamazing amazing excellent outstanding perfect masterpiece lovedit \
+            loveit ausgezeichnet hervorragend sehrgut excelente eccellente ottimo otimo \
+            отлично",
+        ),
+        (
+            4.0,
+            "推荐 推薦 四星 reallylikedit verygood gut tresbien tresbon muybueno muybuena muybien \
+            muitobom хорошо",
+        ),
+        (
+            3.0,
+            "还行 還行 三星 likedit average befriedigend mittelmassig durchschnittlich moyen",
+        ),
+        (2.0, "较差 較差 二星 itwasok fair ausreichend passable"),
+        (
+            1.0,
+            "很差 一星 didnotlikeit didntlikeit poor terrible awful hatedit mangelhaft \
+            ungenugend mauvais pessimo",
+        ),
+        (0.0, "unrated notrated norating ohnebewertung nonnote"),
+    ];
+    let name = words.concat();
+    let (value, _) = NAMES.iter().find(|(_, names)| is_in(names, &name))?;
+    match *value {
+        0.0 => Some(Rating::None),
+        value => Rating::share(value, 5.0),
+    }
 }
 
 /// Whether a rating is a word of the scale from "poor" by "good" to "excellent" that no other scale
@@ -244,7 +277,7 @@ pub(super) fn is_of_scale(text: &str) -> bool {
     const OF_SCALE: [&str; 8] = [
         "verygood", "fair", "tresbien", "tresbon", "muybueno", "muybuena", "muybien", "muitobom",
     ];
-    text.len() < 20 && OF_SCALE.contains(&words(text).concat().as_str())
+    text.len() < 20 && OF_SCALE.contains(&joined(text).as_str())
 }
 
 /// The rating by the middle word of that scale.
@@ -252,9 +285,7 @@ pub(super) fn middle_of_scale(text: &str) -> Option<f64> {
     const MIDDLE: [&str; 8] = [
         "good", "bien", "bon", "bonne", "bueno", "buena", "bom", "boa",
     ];
-    MIDDLE
-        .contains(&words(text).concat().as_str())
-        .then_some(3.0)
+    MIDDLE.contains(&joined(text).as_str()).then_some(3.0)
 }
 
 /// The numbers in a text, with decimal point or comma or a half, and where they begin and end.

@@ -50,7 +50,7 @@ pub(super) fn push_field(text: &mut String, field: &str) {
 /// One record's fields.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
-    bytes: Vec<u8>,
+    text: String,
     ends: Vec<usize>,
     kept: usize,
     count: usize,
@@ -63,8 +63,8 @@ impl Record {
     pub(super) fn of<'f>(fields: impl Iterator<Item = &'f str>) -> Self {
         let mut record = Self::default();
         for field in fields.take(MAX_FIELDS) {
-            record.bytes.extend_from_slice(field.as_bytes());
-            record.ends.push(record.bytes.len());
+            record.text.push_str(field);
+            record.ends.push(record.text.len());
         }
         record.kept = record.ends.len();
         record.count = record.kept;
@@ -94,8 +94,7 @@ impl Record {
             0 => 0,
             at => self.ends[at - 1],
         };
-        // The text was UTF-8 and is cut at ASCII characters only.
-        std::str::from_utf8(&self.bytes[start..self.ends[at]]).unwrap_or_default()
+        self.text.get(start..self.ends[at]).unwrap_or_default()
     }
 
     /// The fields that are kept.
@@ -162,9 +161,11 @@ impl<'a> Records<'a> {
     pub(super) fn read(&mut self, record: &mut Record) -> bool {
         let (mut output, mut kept, mut more) = (0, 0, 0);
         record.start = self.at;
-        loop {
-            if record.bytes.len() == output {
-                record.bytes.resize((2 * output).max(1_024), 0);
+        let mut bytes = std::mem::take(&mut record.text).into_bytes();
+        bytes.resize(1_024, 0);
+        let is_record = loop {
+            if bytes.len() == output {
+                bytes.resize((2 * output).max(1_024), 0);
             }
             let input = &self.text.as_bytes()[self.at..];
             let mut uncounted = [0; 64];
@@ -175,8 +176,7 @@ impl<'a> Records<'a> {
                 &mut uncounted[..]
             };
             let (result, read, written, ended) =
-                self.reader
-                    .read_record(input, &mut record.bytes[output..], ends);
+                self.reader.read_record(input, &mut bytes[output..], ends);
             self.at += read;
             output += written;
             if kept < MAX_FIELDS {
@@ -188,18 +188,23 @@ impl<'a> Records<'a> {
                 ReadRecordResult::Record => {
                     record.kept = kept;
                     record.count = kept + more;
-                    return true;
+                    break true;
                 }
                 ReadRecordResult::End => {
                     record.kept = 0;
                     record.count = 0;
-                    return false;
+                    break false;
                 }
                 ReadRecordResult::InputEmpty
                 | ReadRecordResult::OutputFull
                 | ReadRecordResult::OutputEndsFull => {}
             }
-        }
+        };
+        // The text was UTF-8 and is cut at ASCII characters only. It is looked at once for all
+        // fields.
+        bytes.truncate(output);
+        record.text = String::from_utf8(bytes).unwrap_or_default();
+        is_record
     }
 }
 
@@ -246,7 +251,7 @@ mod tests {
         let mut record = Record::default();
         assert!(records.read(&mut record));
         assert_eq!(record.count(), 1_000_001);
-        assert!(record.ends.capacity() + record.bytes.capacity() < 10_000);
+        assert!(record.ends.capacity() + record.text.capacity() < 10_000);
         assert!(records.read(&mut record));
         assert_eq!((record.count(), record.get(1)), (2, "y"));
         assert!(!records.read(&mut record));

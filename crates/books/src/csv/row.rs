@@ -12,7 +12,7 @@ mod title;
 
 pub(super) use cells::Cells;
 pub(super) use draft::Draft;
-pub(super) use edition::year_of;
+pub(super) use edition::{Formats, year_of};
 pub(super) use series::is_same_place;
 
 use super::Row;
@@ -26,7 +26,8 @@ use super::status::yes_or_no;
 use super::values::{count, unbracketed};
 use crate::date::{PartialDate, says_more, short_year};
 use crate::name::{NameOrder, names_in};
-use crate::text::{clean, non_empty, quoted, words};
+use crate::text::{clean, joined, non_empty, quoted};
+use crate::word_list::is_in;
 use crate::{Imported, Wanted};
 use edition::format_of;
 pub(super) use number::number_in;
@@ -39,7 +40,9 @@ const MAX_NAME: usize = 300;
 impl Columns {
     /// The ISBN of a row as it stands in the file.
     pub(super) fn isbn_text(&self, record: &Record) -> String {
-        let cells = Cells::of(self, record);
+        let cells = Cells::of_fields(self, record, |field| {
+            matches!(field, Field::Isbn | Field::IsbnOrId | Field::Asin)
+        });
         let isbn = [Field::Isbn, Field::IsbnOrId, Field::Asin]
             .into_iter()
             .map(|field| cells.first(field))
@@ -49,7 +52,8 @@ impl Columns {
 
     /// The title of a row as it stands in the file.
     pub(super) fn title_text(&self, record: &Record) -> String {
-        let cells = Cells::of(self, record);
+        let is_title = |field| matches!(field, Field::Title | Field::TitleAndAuthor);
+        let cells = Cells::of_fields(self, record, is_title);
         let titles = [Field::Title, Field::TitleAndAuthor].map(|field| cells.first(field));
         clean(
             titles.iter().find(|title| !title.is_empty()).unwrap_or(&""),
@@ -68,33 +72,39 @@ impl Columns {
         if !self.has(Field::ItemType) {
             return None;
         }
-        let cells = Cells::of(self, record);
-        let kind = words(cells.first(Field::ItemType)).concat();
-        match kind.as_str() {
-            "inbook" | "incollection" | "booksection" | "dictionaryentry" => {
-                Some("a part of a book")
-            }
-            "movie" | "film" | "dvd" | "bluray" | "videorecording" | "tvbroadcast" | "video" => {
-                Some("a film")
-            }
-            "music" | "album" | "audiorecording" | "musiccd" | "vinyl" => Some("music"),
-            "game" | "videogame" | "boardgame" | "computerprogram" | "software" => Some("a game"),
-            "journalarticle"
-            | "newspaperarticle"
-            | "magazinearticle"
-            | "encyclopediaarticle"
-            | "conferencepaper"
-            | "preprint"
-            | "inproceedings"
-            | "conferenceproceedings"
-            | "article" => Some("an article"),
-            "webpage" | "blogpost" | "forumpost" | "podcast" | "radiobroadcast" | "email"
-            | "letter" | "map" | "artwork" | "patent" | "presentation" | "attachment" | "note"
-            | "interview" | "statute" | "case" | "hearing" | "bill" | "dataset" => {
-                Some("something else")
-            }
-            _ => None,
-        }
+        let cells = Cells::of_fields(self, record, |field| field == Field::ItemType);
+        let kind = joined(cells.first(Field::ItemType));
+        /// What the kinds of things are called that are no books.
+        const OTHERS: [(&str, &str); 6] = [
+            (
+                "a part of a book",
+                "inbook incollection booksection dictionaryentry",
+            ),
+            (
+                "a film",
+                "movie film dvd bluray videorecording tvbroadcast video",
+            ),
+            ("music", "music album audiorecording musiccd vinyl"),
+            (
+                "a game",
+                "game videogame boardgame computerprogram software",
+            ),
+            (
+                "an article",
+                "journalarticle newspaperarticle magazinearticle encyclopediaarticle \
+                conferencepaper preprint inproceedings conferenceproceedings article",
+            ),
+            (
+                "something else",
+                "webpage blogpost forumpost podcast radiobroadcast email letter map artwork \
+                patent presentation attachment note interview statute case hearing bill \
+                dataset",
+            ),
+        ];
+        let mut others = OTHERS.iter();
+        others
+            .find(|(_, kinds)| is_in(kinds, &kind))
+            .map(|(other, _)| *other)
     }
 
     /// The book of a row. Texts are cleaned and cut to their limits.
@@ -216,7 +226,7 @@ impl Columns {
         ] {
             draft.only_first(&cells, field);
         }
-        let (mut format, binding) = format_of(&cells, publication, &mut draft);
+        let (mut format, binding) = format_of(&self.formats, &cells, publication, &mut draft);
         if format.is_none() && binding.is_none() {
             format = form;
         }

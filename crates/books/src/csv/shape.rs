@@ -290,7 +290,13 @@ fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<Shaped> {
     let delimiter = DELIMITERS
         .into_iter()
         .max_by_key(|delimiter| first.bytes().filter(|byte| byte == delimiter).count())?;
-    let is_title = |name: &String| headers::names_book(name);
+    let between_titles = |names: &[String]| {
+        let is_title = |name: &String| headers::names_book(name);
+        let first = names.iter().position(is_title)?;
+        let last = names.iter().rposition(is_title)?;
+        let gap = names[first..last].iter().position(String::is_empty)?;
+        Some(first + gap)
+    };
     let mut records = Records::new(text, Format::quoted(delimiter));
     let mut record = Record::default();
     let mut above: Vec<Vec<String>> = Vec::new();
@@ -299,11 +305,11 @@ fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<Shaped> {
             return None;
         }
         let names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
-        let gap = names.iter().enumerate().position(|(at, name)| {
-            name.is_empty()
-                && names[..at].iter().any(is_title)
-                && names[at + 1..].iter().any(is_title)
-        });
+        // To know a title's name is expensive, and each line here has cells of books.
+        let gap = match names.iter().any(String::is_empty) {
+            true => between_titles(&names),
+            false => None,
+        };
         match gap {
             Some(gap) => break (names, gap),
             None => above.push(names),

@@ -11,7 +11,7 @@ use crate::matching::same_book_key;
 use crate::name::{Person, same_person};
 use crate::numeral::{number, place_number};
 use crate::series::{is_label, is_label_at_the_end, trailing_brackets};
-use crate::text::{clean, quoted, words};
+use crate::text::{clean, has_letters, quoted, words};
 use crate::title::{Title, names_edition};
 use crate::{Format as Binding, Imported, Isbn, ReadingStatus, Source, Wanted};
 
@@ -100,7 +100,7 @@ impl Shelf {
         if let Some(other) = columns.other_than_book(record) {
             return self.leave_out(number, columns, record, &format!("{other}, not a book"));
         }
-        let draft = columns.row(number, record);
+        let mut draft = columns.row(number, record);
         let wanted = &draft.row.wanted;
         if let Some(other) = columns.no_title(record, &draft.row, self.has_headings) {
             self.has_headings |= other == "a heading";
@@ -132,6 +132,7 @@ impl Shelf {
             warnings.push("no author of its own: taken from the row above".to_owned());
         }
         warnings.extend(remark);
+        let title = draft.row.wanted.title.clone();
         match self.same_book(&draft.row, keys.isbn, title_key.as_deref()) {
             Some(at) => {
                 self.library.duplicates += 1;
@@ -156,18 +157,17 @@ impl Shelf {
                         "The same ISBN as row {row}, another title: kept as a book of its own"
                     ));
                 }
-                self.library.books.push(draft.row.clone());
+                self.library.books.push(std::mem::take(&mut draft.row));
                 let cells = self.book_cells.take(original.cells());
                 self.library.cells.push(cells);
                 self.library.repeated.push(Vec::new());
                 self.index(self.library.books.len() - 1, keys.isbn, title_key);
             }
         }
-        if !warnings.is_empty() {
-            let title = &draft.row.wanted.title;
+        if !warnings.is_empty() && self.has_room_for_problems() {
             let isbn = columns.isbn_text(record);
             let warnings = warnings.join("; ");
-            self.note(number, &isbn, title, &warnings, false, || original.cells());
+            self.note(number, &isbn, &title, &warnings, false, || original.cells());
         }
     }
 
@@ -266,6 +266,9 @@ impl Shelf {
     }
 
     fn leave_out(&mut self, number: u32, columns: &Columns, record: &Record, error: &str) {
+        if !self.has_room_for_problems() {
+            return;
+        }
         let (isbn, title) = (columns.isbn_text(record), columns.title_text(record));
         self.note(number, &isbn, &title, error, true, || record.cells());
     }
@@ -273,6 +276,10 @@ impl Shelf {
     /// Rejects a record that cannot be read as a row.
     pub(super) fn reject(&mut self, number: u32, error: &str) {
         self.note(self.in_file(number), "", "", error, true, Vec::new);
+    }
+
+    fn has_room_for_problems(&self) -> bool {
+        self.library.problems.len() < MAX_PROBLEMS
     }
 
     fn note(
@@ -284,7 +291,7 @@ impl Shelf {
         rejected: bool,
         cells: impl FnOnce() -> Vec<String>,
     ) {
-        if self.library.problems.len() < MAX_PROBLEMS {
+        if self.has_room_for_problems() {
             let cells = self.problem_cells.take(cells());
             self.library.problems.push(Problem {
                 row,
@@ -305,6 +312,10 @@ fn title_of(key: &str) -> String {
 
 /// Whether a title stands for no title: different books are called so.
 fn is_untitled(title: &str) -> bool {
+    // The longest of them has twelve letters.
+    if has_letters(title, 13) {
+        return false;
+    }
     matches!(
         words(title).join(" ").as_str(),
         "" | "untitled"

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::ReadingStatus;
-use crate::text::words;
+use crate::text::{joined, words};
+use crate::word_list::is_in;
 
 /// The words of each status, of all languages; case, accents, spaces and hyphens do not matter.
 const STATUSES: [(ReadingStatus, &str); 4] = [
@@ -92,6 +93,11 @@ pub(super) fn status(text: &str) -> Option<ReadingStatus> {
     if text.len() > 200 {
         return None;
     }
+    // A rating, a date: no status is in digits.
+    let is_of_number = |byte: u8| matches!(byte, b'0'..=b'9' | b'.' | b',' | b'-' | b'/');
+    if text.bytes().all(is_of_number) {
+        return None;
+    }
     let mut phrase = words(text);
     // "1 - Read", as lists to choose from are numbered.
     if phrase.len() > 1 && phrase[0].len() < 3 && phrase[0].bytes().all(|b| b.is_ascii_digit()) {
@@ -157,7 +163,7 @@ fn pages_read(text: &str) -> Option<(u32, Option<u32>)> {
     if text.len() > 40 || text.contains('%') {
         return None;
     }
-    let is_page = |word: &str| PAGES.split_whitespace().any(|known| known == word);
+    let is_page = |word: &str| is_in(PAGES, word);
     let all = words(text);
     let (pages, rest): (Vec<&str>, Vec<&str>) =
         (all.iter().map(String::as_str)).partition(|word| is_page(word));
@@ -197,7 +203,7 @@ fn find(phrase: &[String]) -> Option<ReadingStatus> {
         let mut known = HashMap::new();
         for (status, phrases) in STATUSES {
             for phrase in phrases.split(", ") {
-                known.entry(words(phrase).concat()).or_insert(status);
+                known.entry(joined(phrase)).or_insert(status);
             }
         }
         known
@@ -208,8 +214,7 @@ fn find(phrase: &[String]) -> Option<ReadingStatus> {
 fn is_before_a_date(word: &str) -> bool {
     const PREPOSITIONS: &str = "on in at since am im seit le en el il nel dal em op w dnia depuis du desde from the \
          page p seite s chapter kapitel chapitre pagina str";
-    PREPOSITIONS.split_whitespace().any(|known| known == word)
-        || crate::date::month_by_name(word).is_some()
+    is_in(PREPOSITIONS, word) || crate::date::month_by_name(word).is_some()
 }
 
 /// Reads a yes or no, in the ways in which people and programs write it.
@@ -235,7 +240,7 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
     });
     // The longest of them; a review is none.
     (text.len() < 24)
-        .then(|| known.get(&words(text).concat()).copied())
+        .then(|| known.get(&joined(text)).copied())
         .flatten()
 }
 
@@ -310,7 +315,7 @@ mod tests {
         let mut seen: HashMap<String, ReadingStatus> = HashMap::new();
         for (status, phrases) in STATUSES {
             for phrase in phrases.split(", ") {
-                let key = words(phrase).concat();
+                let key = joined(phrase);
                 assert!(!key.is_empty(), "{phrase}");
                 if let Some(other) = seen.insert(key, status) {
                     assert_eq!(other, status, "{phrase}");

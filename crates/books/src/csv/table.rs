@@ -7,7 +7,7 @@ mod header;
 use super::decode::{empty, parse_failed};
 use super::records::{Format, MAX_FIELDS, Record, Records};
 use super::{CsvError, Mapping, content};
-use crate::text::words;
+use crate::text::joined;
 use delimiter::declared_delimiter;
 pub(super) use delimiter::with_commas;
 use format::{format, record_end};
@@ -63,7 +63,7 @@ impl Hints {
             has_header: false,
             headers: (mapping.keys())
                 .filter(|name| number(name).is_none())
-                .map(|name| words(name).concat())
+                .map(|name| joined(name))
                 .filter(|key| !key.is_empty())
                 .collect(),
             columns: mapping.keys().filter_map(number).max().unwrap_or(0),
@@ -71,12 +71,12 @@ impl Hints {
     }
 
     fn names(&self, header: &str) -> bool {
-        !self.headers.is_empty() && self.headers.contains(&words(header).concat())
+        !self.headers.is_empty() && self.headers.contains(&joined(header))
     }
 
     /// Whether a record has all headers that the mapping names.
     fn are_all_among(&self, names: &[String]) -> bool {
-        let has = |header: &String| names.iter().any(|name| words(name).concat() == *header);
+        let has = |header: &String| names.iter().any(|name| joined(name) == *header);
         !self.headers.is_empty() && self.headers.iter().all(has)
     }
 }

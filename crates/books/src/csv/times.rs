@@ -9,7 +9,7 @@ use super::status::{is_share, status, status_of_progress, yes_or_no};
 use super::values::count;
 use crate::ReadingStatus;
 use crate::date::{DateError, Interval, PartialDate, month_by_name, says_more};
-use crate::text::words;
+use crate::text::joined;
 pub(super) use cell::{ORDERS, is_short_year, month_and_digits, short_date, times_in};
 use cell::{Time, begun, interval, read_date, several_dates, time, times_behind, without_duration};
 
@@ -75,7 +75,7 @@ impl Times {
         // "In lettura dal 03/2011": what comes before the date are words of the status.
         let is_date = |word: &&str| {
             word.contains(|c: char| c.is_numeric()) || {
-                let key = words(word).concat();
+                let key = joined(word);
                 key.chars().count() > 2 && month_by_name(&key).is_some()
             }
         };

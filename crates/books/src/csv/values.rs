@@ -6,13 +6,23 @@ use std::sync::OnceLock;
 
 use crate::digits::ascii_digits;
 use crate::entities::unescape;
-use crate::text::words;
+use crate::text::{joined, words};
+use crate::word_list::Words;
 
 /// A cell without its wrapping and with its entities decoded.
 ///
 /// Spreadsheets wrap numbers (`="978..."`), LibraryThing dates and ISBNs (`[2007-04-16]`), and an
 /// apostrophe keeps a text from being run as a formula (`'=1+1`).
 pub(super) fn tidy(cell: &str) -> Cow<'_, str> {
+    // Most cells have none of it.
+    match cell.as_bytes() {
+        [] => return Cow::Borrowed(cell),
+        [only] if only.is_ascii_alphanumeric() => return Cow::Borrowed(cell),
+        [first, .., last] if first.is_ascii_alphanumeric() && last.is_ascii_graphic() => {
+            return unescape(cell);
+        }
+        _ => {}
+    }
     let cell = without_apostrophe(cell.trim_matches(is_invisible));
     let cell = cell
         .strip_prefix("=\"")
@@ -62,8 +72,9 @@ fn shown_by_link(cell: &str) -> Option<&str> {
 /// A text without additions to its words: addresses in brackets (`Frank Herbert (https://...)`),
 /// the tags of a web page, quotes around the whole.
 pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
+    let may_add = |byte: u8| matches!(byte, b'(' | b'[' | b'<') || !byte.is_ascii();
     // No name or title is so long.
-    if text.len() > 4_000 {
+    if text.len() > 4_000 || !text.bytes().any(may_add) {
         return text;
     }
     let mut text = text;
@@ -193,53 +204,13 @@ pub(super) fn unbracketed(text: &str) -> &str {
 
 /// Whether a cell stands for an empty one.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 44] = [
-        "na",
-        "日付不明",
-        "nat",
-        "keine",
-        "kein",
-        "keiner",
-        "aucun",
-        "aucune",
-        "ninguno",
-        "ninguna",
-        "nenhum",
-        "nenhuma",
-        "nessuno",
-        "nessuna",
-        "brak",
-        "ingen",
-        "inget",
-        "yok",
-        "なし",
-        "無し",
-        "暂无",
-        "暫無",
-        "없음",
-        // No date: "n.d.", "s.d.", "o.D."
-        "nd",
-        "sd",
-        "od",
-        "none",
-        "null",
-        "nil",
-        "nan",
-        "undefined",
-        "unknown",
-        "unbekannt",
-        "inconnu",
-        "desconocido",
-        "desconhecido",
-        "sconosciuto",
-        "onbekend",
-        "nieznany",
-        "неизвестно",
-        "不明",
-        "未知",
-        "tbd",
-        "tba",
-    ];
+    // With those for no date: "n.d.", "s.d.", "o.D."
+    static WORDS: Words = Words::new(
+        "na 日付不明 nat keine kein keiner aucun aucune ninguno ninguna nenhum nenhuma nessuno \
+        nessuna brak ingen inget yok なし 無し 暂无 暫無 없음 nd sd od none null nil nan undefined \
+        unknown unbekannt inconnu desconocido desconhecido sconosciuto onbekend nieznany \
+        неизвестно 不明 未知 tbd tba",
+    );
     const DATES: [&str; 6] = [
         "00/00/0000",
         "0000-00-00",
@@ -248,15 +219,19 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         "0101-01-01",
         "0001-01-01",
     ];
+    let begins_with_digit = text.as_bytes().first().is_some_and(u8::is_ascii_digit);
     is_blank(text)
-        || DATES.iter().any(|date| text.starts_with(date))
-        || text.len() < 24
-            && !text.starts_with(|c: char| c.is_ascii_digit())
-            && WORDS.contains(&words(text).concat().as_str())
+        || begins_with_digit && DATES.iter().any(|date| text.starts_with(date))
+        || text.len() < 24 && !begins_with_digit && WORDS.has(&joined(text))
 }
 
 /// Whether a date is the one from which computers count: no reader's own.
 pub(super) fn is_day_zero(text: &str) -> bool {
+    // Few dates are of these years.
+    let is_of_year = |year: &[u8]| matches!(year, b"1899" | b"1900" | b"1970");
+    if !text.as_bytes().windows(4).any(is_of_year) {
+        return false;
+    }
     let day = text.split(['T', ' ']).next().unwrap_or_default();
     let parts: Vec<u32> = (day.split(['-', '/', '.']))
         .filter_map(|part| part.parse().ok())
@@ -298,7 +273,13 @@ pub(super) fn is_blank(text: &str) -> bool {
         "(empty)",
     ];
     let is_dash = |c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '_' | '.' | '?');
+    // Of words with letters in front only those in "n" and "u" are.
+    let may_be = match text.as_bytes().first() {
+        Some(first) if first.is_ascii_alphanumeric() => matches!(first | 0x20, b'n' | b'u'),
+        _ => true,
+    };
     text.len() < 10
+        && may_be
         && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
             // As programs write it: "Nan" is somebody's name.
             || matches!(text, "nan" | "NaN" | "NAN")
@@ -338,12 +319,14 @@ pub(super) fn is_formula_error(text: &str) -> bool {
                 name,
             );
     }
-    text.split_once(':').is_some_and(|(name, number)| {
-        number.len() == 3
-            && number.starts_with('5')
-            && number.parse::<u16>().is_ok()
-            && is_one_of(NUMBERED, name)
-    })
+    let is_numbered = matches!(text.as_bytes(), [.., b':', b'5', _, _]);
+    is_numbered
+        && text.split_once(':').is_some_and(|(name, number)| {
+            number.len() == 3
+                && number.starts_with('5')
+                && number.parse::<u16>().is_ok()
+                && is_one_of(NUMBERED, name)
+        })
 }
 
 /// Whether a number has words beside it that do not say what it counts: "300 pages, torn".
@@ -358,7 +341,8 @@ pub(super) fn has_words_beside_number(text: &str) -> bool {
         printed online web audio audiobook cd set urn alk paper acid free trade mass market us uk usd eur gbp can cdn brosch geb \
         kart broche relie alkaline invalid";
     // Most cells have none, and are not split; an address says no more than its number.
-    if !text.contains(char::is_alphabetic) || text.contains("://") {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || !text.contains(char::is_alphabetic) || text.contains("://") {
         return false;
     }
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
@@ -385,12 +369,18 @@ pub(super) fn is_duration(text: &str) -> bool {
             && parts.all(|part| part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
     text.len() < 40
-        && text.contains(|c: char| c.is_ascii_digit())
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && !text.bytes().all(|byte| byte.is_ascii_digit())
         && (words(text).iter().any(is_unit) || is_clock())
 }
 
 /// Reads a whole number: `1,234`, `320 pages`, `xii, 320 p.`, `590.0`.
 pub(super) fn count(text: &str) -> Option<u32> {
+    if text.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(number) = text.parse()
+    {
+        return Some(number);
+    }
     let text = ascii_digits(text);
     let text = text.trim();
     if is_duration(text) {

@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 
 use super::{DateError, DateOrder, PartialDate, month_by_name, whole_year};
 use crate::digits::{ascii_digits, without_chinese_numbers};
-use crate::text::words;
+use crate::text::joined;
 
 /// The numbers and words of a date, without the time of day.
+#[derive(Default)]
 pub(super) struct Parts {
     /// Number of digits, and value.
     pub(super) numbers: Vec<(usize, u32)>,
@@ -38,23 +39,17 @@ pub(super) struct Parts {
 impl Parts {
     /// The parts of a text; `None` when it is no date.
     pub(super) fn of(text: &str) -> Option<Self> {
-        let text = ascii_digits(text.trim());
+        let text = text.trim();
+        if let Some(parts) = Self::of_numbers(text) {
+            return Some(parts);
+        }
+        let text = ascii_digits(text);
         let text = without_chinese_numbers(&text);
         let mut parts = Self {
-            numbers: Vec::new(),
-            month: None,
-            is_weekday: false,
-            has_other_words: false,
-            says_more: false,
-            is_part: false,
-            is_week: false,
             is_dotted: text.contains('.'),
             is_hyphened: text.contains('-'),
-            is_shortened: text.contains(['\'', '’']),
-            era: None,
-            is_other_calendar: false,
-            is_month_second: false,
-            has_two_months: false,
+            is_shortened: text.contains('\'') || text.contains('’'),
+            ..Self::default()
         };
         let era = era_by_letter(&text);
         let text = match era {
@@ -120,6 +115,27 @@ impl Parts {
         Some(parts)
     }
 
+    /// The parts of a date that is nothing but numbers of four digits at most: most dates are.
+    fn of_numbers(text: &str) -> Option<Self> {
+        let mut parts = Self::default();
+        let (mut length, mut value) = (0, 0);
+        for byte in text.bytes().chain([b'/']) {
+            match byte {
+                b'0'..=b'9' if length < 4 => {
+                    length += 1;
+                    value = value * 10 + u32::from(byte - b'0');
+                }
+                b'-' | b'/' if length > 0 && parts.numbers.len() < 3 => {
+                    parts.numbers.push((length, value));
+                    parts.is_hyphened |= byte == b'-';
+                    (length, value) = (0, 0);
+                }
+                _ => return None,
+            }
+        }
+        Some(parts)
+    }
+
     fn number(&mut self, digits: &str, after: &str) -> Option<()> {
         let number = match digits.len() {
             length @ 1..=8 => (length, digits.parse().ok()?),
@@ -149,7 +165,7 @@ impl Parts {
     }
 
     fn word(&mut self, word: &str) {
-        let word = words(word).concat();
+        let word = joined(word);
         if let Some((years, after)) = era(&word) {
             self.era = Some(years);
             // The first year has a name: "令和元年".
@@ -372,7 +388,7 @@ fn is_beside(word: &str) -> bool {
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     let known = WORDS.get_or_init(|| {
         let known = BESIDE.split_whitespace();
-        known.map(|known| words(known).concat()).collect()
+        known.map(joined).collect()
     });
     known.contains(word)
 }

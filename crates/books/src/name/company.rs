@@ -1,6 +1,6 @@
 //! Authors of whose names no part is a family name: companies, societies, those of one name.
 
-use crate::text::words;
+use crate::text::{joined, words};
 
 /// Names that are one although a sign between two people is in them.
 pub(super) const COMPANIES_WITH_AND: [&str; 6] = [
@@ -40,6 +40,6 @@ pub(super) fn is_company(part: &str) -> bool {
 }
 
 pub(super) fn is_single_name(part: &str) -> bool {
-    let name = words(part).concat();
+    let name = joined(part);
     SINGLE_NAMES.split_whitespace().any(|known| known == name)
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::cell::names_in;
 use super::order::{NameOrder, two_sides};
 use super::word::{begins_with_given_name, turned};
-use crate::text::words;
+use crate::text::{joined, words};
 
 /// The people of a column of names whose cells leave no doubt.
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ fn is_first_of_two(family: &str) -> bool {
 }
 
 fn key(name: &str) -> String {
-    words(name).concat()
+    joined(name)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::is_suffix;
 use super::role::{is_role, is_span_of_years, without_roles};
 use super::word::{begins_with_given_name, is_dotted, is_title};
-use crate::text::words;
+use crate::text::{joined, words};
 
 /// The texts between the commas of a name or a list, and the suffix of each ("Jr.").
 pub(super) struct Parts(pub(super) Vec<String>, pub(super) Vec<Option<String>>);
@@ -63,10 +63,7 @@ fn is_further_people(part: &str) -> bool {
 }
 
 fn is_suffix_of_a_person(word: &str) -> bool {
-    matches!(
-        words(word).concat().as_str(),
-        "jr" | "sr" | "ii" | "iii" | "iv"
-    )
+    matches!(joined(word).as_str(), "jr" | "sr" | "ii" | "iii" | "iv")
 }
 
 /// A name without the given names in full that a catalogue adds to initials: "J. R. R. (John Ronald

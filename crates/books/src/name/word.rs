@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use super::TITLES;
-use crate::text::words;
+use crate::text::{joined, words};
 
 /// Common given names, without accents: what tells `García Márquez, Gabriel` (one person) from
 /// `Terry Pratchett, Neil Gaiman` (two). A translator may add to them.
@@ -41,7 +41,7 @@ pub(super) fn ends_with_particle(part: &str) -> bool {
 }
 
 pub(super) fn is_title(part: &str) -> bool {
-    TITLES.contains(&words(part).concat().as_str())
+    TITLES.contains(&joined(part).as_str())
 }
 
 pub(super) fn is_one_word(part: &str) -> bool {
@@ -76,7 +76,7 @@ pub(super) fn is_in_capitals(word: &str) -> bool {
 
 /// Whether a word in capitals can be said, and is not three given names: "ECO", not "JRR".
 pub(super) fn is_no_initials(word: &str) -> bool {
-    let letters = words(word).concat();
+    let letters = joined(word);
     let count = letters.chars().count();
     let is_vowel = |c: char| "aeiouyаеиоуыэюя".contains(c);
     count > 3 || count == 3 && letters.contains(is_vowel)

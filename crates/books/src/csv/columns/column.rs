@@ -11,7 +11,7 @@ use crate::csv::reading::{Certainty, ColumnReading};
 use crate::csv::status::status;
 use crate::date::DateOrder;
 use crate::name::NameOrder;
-use crate::text::{clean, words};
+use crate::text::{clean, joined};
 
 /// The meaning of one column.
 #[derive(Clone, Debug)]
@@ -156,7 +156,7 @@ impl Column {
     }
 
     pub(super) fn new(name: &str, field: Option<Field>, certainty: Certainty) -> Self {
-        let key = words(name).concat();
+        let key = joined(name);
         let part = headers::person_part(name);
         Self {
             says_finished: headers::says_finished(name),

@@ -95,6 +95,8 @@ pub(super) struct Evidence {
 impl Evidence {
     pub(super) fn add(&mut self, field: Field, cell: &str) {
         match field {
+            // Tells nothing of other dates.
+            field if field.is_date() && PartialDate::plain(cell).is_some() => {}
             field if field.is_date() => {
                 // "01/02/2020–15/02/2020"
                 let mut orders =

@@ -6,6 +6,13 @@ use crate::csv::records::Record;
 
 /// Whether a cell stands for the one above it.
 pub(super) fn is_ditto(cell: &str) -> bool {
+    // Most cells begin with another letter.
+    if let Some(first) = cell.bytes().next()
+        && first.is_ascii_alphanumeric()
+        && !matches!(first | 0x20, b'd' | b'i')
+    {
+        return false;
+    }
     let bare: String = cell
         .chars()
         .filter(|c| !matches!(c, '-' | '–' | ' '))

@@ -71,7 +71,7 @@ pub(super) fn meaning(header: &str) -> Option<Meaning> {
     };
     let bare = asked.join(" ");
     let exact = || {
-        let known = dictionary().get(&short_key(&bare))?;
+        let known = dictionary().get(&short_key(&words(&bare)))?;
         Some(known.field).filter(|_| !bare.is_empty())
     };
     let is_when = words(question)

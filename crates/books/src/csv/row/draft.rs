@@ -92,7 +92,7 @@ impl Draft {
     /// Cuts a text to its limit, and records that as a problem.
     pub(super) fn cut(&mut self, text: &str, max: usize, what: &str) -> String {
         let cut = clean(text, max);
-        if text.chars().count() > max && clean(text, usize::MAX) != cut {
+        if text.len() > max && text.chars().count() > max && clean(text, usize::MAX) != cut {
             self.warn(format!("{what} cut to {max} characters"));
         }
         cut
@@ -146,6 +146,9 @@ impl Draft {
                 all.push_str("\n\n");
             }
             all.push_str(text);
+        }
+        if all.is_empty() {
+            return None;
         }
         let bare = without_markup(&all);
         let lines: Vec<String> = bare.lines().map(|line| clean(line, usize::MAX)).collect();

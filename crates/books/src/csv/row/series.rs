@@ -3,7 +3,7 @@
 use crate::Series;
 use crate::numeral::number;
 use crate::series::{series, trailing_brackets, without_series_word};
-use crate::text::{non_empty, words};
+use crate::text::{joined, non_empty, words};
 
 /// The longest name of a series, and the longest place in one (characters).
 pub(super) const MAX_SERIES: usize = 200;
@@ -110,11 +110,8 @@ fn name_and_volume(text: &str) -> Option<(&str, String)> {
 fn is_volume_label(word: &str) -> bool {
     const LABELS: &str = "t tom tomi tomos cz czesc cast dil svazek knjiga kniha konyv kotet cilt osa del n no номер книга \
         том часть кн т ч volym volum vuelta numero numer";
-    let word = words(word).concat();
-    crate::series::is_label(&word)
-        || LABELS
-            .split_whitespace()
-            .any(|label| words(label).concat() == word)
+    let word = joined(word);
+    crate::series::is_label(&word) || LABELS.split_whitespace().any(|label| joined(label) == word)
 }
 
 /// Whether a text is a place in a series, in digits: "3", "1.5", "1-3".

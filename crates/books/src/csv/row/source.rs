@@ -313,10 +313,11 @@ fn status_of_kobo(code: &str) -> Option<ReadingStatus> {
 /// Number of copies that the reader owns: the most that a column says, for one may say only that it
 /// is owned.
 fn owned_copies(cells: &Cells<'_>, draft: &mut Draft) -> Option<u32> {
-    let read = |text: &str| match yes_or_no(text) {
-        Some(owned) if !text.bytes().all(|byte| byte.is_ascii_digit()) => Some(u32::from(owned)),
-        _ => count(text),
+    let yes_or_no = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => None,
+        false => yes_or_no(text),
     };
+    let read = |text: &str| yes_or_no(text).map_or_else(|| count(text), |owned| Some(owned.into()));
     let mut most = None;
     for (column, text) in cells.all(Field::OwnedCopies) {
         match read(text) {

@@ -12,7 +12,8 @@ use crate::csv::line::without_mark;
 use crate::csv::status::yes_or_no;
 use crate::name::search_word;
 use crate::series::{split_series, trailing_brackets};
-use crate::text::{clean, words};
+use crate::text::{clean, joined, words};
+use crate::word_list::Words;
 use crate::{Format, Series};
 
 impl Columns {
@@ -68,7 +69,7 @@ impl Columns {
             };
             // A book of no series.
             if yes_or_no(text).is_some() && !text.bytes().all(|byte| byte.is_ascii_digit())
-                || matches!(words(text).concat().as_str(), "standalone" | "einzelband")
+                || matches!(joined(text).as_str(), "standalone" | "einzelband")
             {
                 continue;
             }
@@ -138,6 +139,8 @@ const FORMS: &str = "edition edicion edicao edizione ausgabe editie utgave unabr
     kindle epub pdf audiobook audio cd mp3 audible hardcover hardback paperback softcover mass market library binding \
     taschenbuch gebundene gebunden broschiert horbuch relie broche poche tapa dura blanda bolsillo version format digital";
 
+static FORM_WORDS: Words = Words::new(FORMS);
+
 /// Those of them that are no form behind a sign, if they stand alone: "Life: Digital".
 const TOPICS: &str =
     "edition audio mass market library binding poche bolsillo dura blanda version format digital";
@@ -145,7 +148,7 @@ const TOPICS: &str =
 /// A title without what names its edition or its form, in brackets or behind a sign, and that form:
 /// "Dune (English Edition)", "Dune (Unabridged)", "Dune [eBook]", "Dune, Kindle Edition".
 pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
-    let is_form = |word: &String| FORMS.split(' ').any(|form| form == word);
+    let is_form = |word: &String| FORM_WORDS.has(word);
     let form = |text: &str| match Format::parse(text) {
         None if words(text)
             .iter()
@@ -166,15 +169,25 @@ pub(super) fn without_form(title: &str) -> (&str, Option<Format>) {
                     .chain(["ebook"])
                     .any(|form| form == last)
             });
-        let own = form(inside).filter(|_| inside_words.iter().all(is_form));
+        // Most brackets have other words, and to ask for the form is more to read.
+        let own = match inside_words.iter().all(is_form) {
+            true => form(inside),
+            false => None,
+        };
         if !is_edition && own.is_none() {
             return (title, found);
         }
         found = found.or(own);
         title = before;
     }
+    // Most titles have no such sign, and the words behind each would be looked up.
+    let is_of_sign = |byte: u8| matches!(byte, b'-' | b':' | b',' | 0xe2);
+    let signs: &[&str] = match title.bytes().any(is_of_sign) {
+        true => &[" - ", " – ", ": ", ", "],
+        false => &[],
+    };
     let is_topic = |word: &String| TOPICS.split(' ').any(|topic| topic == word);
-    let behind = [" - ", " – ", ": ", ", "].iter().find_map(|sign| {
+    let behind = signs.iter().find_map(|sign| {
         let (before, after) = title.rsplit_once(*sign)?;
         let words = words(after);
         let is_all = words.iter().all(is_form) && !words.iter().all(is_topic);
@@ -215,6 +228,9 @@ fn with_article_in_front(title: String) -> String {
         "Une", "El", "Los", "Las", "Una", "Il", "Lo", "Gli", "O", "Os", "As", "Um", "Uma", "De",
         "Het", "Een", "Den", "Det",
     ];
+    if !title.contains(',') {
+        return title;
+    }
     match title.rsplit_once(", ") {
         Some((rest, article)) if ARTICLES.contains(&article) && !rest.is_empty() => {
             let space = if article.ends_with(['\'', '’']) {
@@ -243,9 +259,10 @@ fn without_end_mark(text: &str) -> &str {
 /// Frank Herbert."
 fn without_statement<'t>(title: &'t str, author: &str) -> &'t str {
     let mut bare = without_end_mark(title);
-    if let Some((before, who)) = bare.rsplit_once(" / ")
+    if bare.contains('/')
+        && let Some((before, who)) = bare.rsplit_once(" / ")
         && let Some(name) = search_word(author)
-        && words(who).contains(&words(&name).concat())
+        && words(who).contains(&joined(&name))
     {
         bare = without_end_mark(before.trim_end());
     }

@@ -6,7 +6,7 @@ use crate::csv::values::{count, unbracketed};
 use crate::date::{
     DateError, DateOrder, Interval, PartialDate, month_by_name, names_two_months, short_year,
 };
-use crate::text::words;
+use crate::text::{joined, words};
 
 /// A time without the milliseconds that it took: "2021-01-01|2021-02-01|3600".
 pub(super) fn without_duration(part: &str) -> &str {
@@ -44,11 +44,10 @@ pub(in crate::csv) fn short_date(text: &str, order: DateOrder) -> Option<String>
 pub(in crate::csv) fn month_and_digits(text: &str) -> Option<(&str, u32)> {
     let (month, digits) = text.split_at_checked(text.len().checked_sub(2)?)?;
     let month = month.trim_end_matches([' ', '-', '\'', '’', '.', ',', '/']);
-    let key = words(month).concat();
     let is_month = month.chars().count() > 2 && month.chars().all(char::is_alphabetic);
     let is_apart = month.len() + 2 < text.len();
     (is_month && is_apart && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| month_by_name(&key).and(digits.parse().ok()))?
+        .then(|| month_by_name(&joined(month)).and(digits.parse().ok()))?
         .map(|digits| (month, digits))
 }
 
@@ -59,6 +58,9 @@ pub(in crate::csv) fn is_short_year(text: &str, digits: u32) -> bool {
 }
 
 pub(super) fn read_date(text: &str, column: &Column) -> Result<PartialDate, DateError> {
+    if let Some(date) = PartialDate::plain(text) {
+        return own(date);
+    }
     let text = unbracketed(text);
     let serial = text.split(['.', ',']).next().unwrap_or_default();
     if serial.len() == 5
@@ -187,6 +189,10 @@ pub(super) fn times_behind(text: &str) -> Option<(&str, u32)> {
 
 /// Reads a number of times: "2", "2x", "x2", "twice".
 pub(in crate::csv) fn times_in(text: &str) -> Option<u32> {
+    // Most are digits.
+    if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return count(text);
+    }
     match words(text).as_slice() {
         [once] if once == "once" => Some(1),
         [twice] if twice == "twice" => Some(2),
