@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use super::CsvError;
 use super::field::{Field, IDENTITIES};
-use super::headers;
+use super::headers::{self, is_bare_date};
 use super::line::{Habits, Lines, number_before};
 use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
@@ -74,6 +74,8 @@ pub(super) struct Columns {
     split_dates: Vec<SplitDate>,
     /// Position of the column that marks what its program has thrown away.
     pub bin: Option<usize>,
+    /// Whether a column says what each row lists: a book, a film.
+    pub tells_kinds: bool,
     /// Position of the column that says what each of the further people did for the book.
     pub roles: Option<usize>,
     /// The authors whom the rows name beyond doubt.
@@ -122,6 +124,20 @@ impl Columns {
             prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
             recognise_whole_books(&mut columns, &sample);
+            // The days on which something was marked in a book are none of reading.
+            if keys
+                .iter()
+                .any(|key| matches!(key.as_str(), "highlight" | "clipping"))
+            {
+                for column in columns
+                    .iter_mut()
+                    .filter(|column| is_bare_date(&column.name))
+                {
+                    column.field = column
+                        .field
+                        .filter(|_| column.certainty == Certainty::Given);
+                }
+            }
         }
         let is_identity = |column: &Column| {
             column
@@ -153,6 +169,7 @@ impl Columns {
             grouped_authors: None,
             split_dates,
             bin: keys.iter().position(|key| key == "deleted"),
+            tells_kinds: has(Field::ItemType) || keys.iter().any(|key| key == "mediatype"),
             roles: keys.iter().position(|key| key == "secondaryauthorroles"),
             known_names: KnownNames::default(),
             formats: Formats::default(),
@@ -346,7 +363,8 @@ impl Columns {
             column.is_letter =
                 column.filled > u32::from(!is_grade) && evidence.letters == column.filled;
             column.short_dates = evidence.order_of_short_dates(column.dates);
-            column.has_short_years = evidence.has_short_years();
+            // Where days stand in front of months, "Juni 21" is a month.
+            column.has_short_years = evidence.has_short_years() || language == DateOrder::DayFirst;
             column.has_words = evidence.words > 0;
             column.lacks_zeros = evidence.lacks_zeros(&column.name);
             column.is_doubtful = match column.field {

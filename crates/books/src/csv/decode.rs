@@ -60,8 +60,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
                 (String::from_utf8_lossy(bytes), "UTF-8", false)
             }
             Err(_) => {
-                let guess = encoding::guess(bytes);
-                (guess.decode(bytes), guess.name(), true)
+                let (text, guess) = encoding::decode(bytes);
+                (text, guess.name(), true)
             }
         },
     };
@@ -154,6 +154,10 @@ fn other_text(text: &str) -> Option<&'static str> {
         Some("an XML document")
     } else if begins("TY  - ") {
         Some("a list of references in RIS")
+    } else if begins("%0 ") || begins("%A ") || begins("%T ") {
+        Some("a list of references in EndNote's form")
+    } else if begins("=LDR ") || begins("LDR ") {
+        Some("a library's records in MARC")
     } else if begins("@")
         && text.split_once('{').is_some_and(|(kind, _)| {
             kind.len() < 20 && kind[1..].bytes().all(|byte| byte.is_ascii_alphabetic())

@@ -79,6 +79,27 @@ const CANDIDATES: [&Encoding; 15] = [
 /// The encodings of Cyrillic letters that a detector takes for each other.
 const CYRILLIC: [&Encoding; 3] = [WINDOWS_1251, KOI8_R, IBM866];
 
+/// A text that is not UTF-8, or only in some of its lines, and the likeliest encoding of the others.
+pub(super) fn decode(bytes: &[u8]) -> (Cow<'_, str>, Guess) {
+    let whole = guess(bytes);
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    let is_utf_8 = |line: &[u8]| !line.is_ascii() && std::str::from_utf8(line).is_ok();
+    let is_of_bytes = match whole {
+        Guess::Standard(encoding) => encoding.is_single_byte(),
+        Guess::CodePage(..) => true,
+    };
+    if !is_of_bytes || !lines().any(is_utf_8) {
+        return (whole.decode(bytes), whole);
+    }
+    let others: Vec<&[u8]> = lines().filter(|line| !is_utf_8(line)).collect();
+    let other = guess(&others.concat());
+    let decoded = lines().map(|line| match std::str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => other.decode(line),
+    });
+    (Cow::Owned(decoded.collect()), other)
+}
+
 /// The likeliest encoding of a text that is not UTF-8.
 ///
 /// A detector knows the letters of languages; the names of columns are words that are known

@@ -319,12 +319,10 @@ fn on_a_scale(header: &str) -> Option<Meaning> {
         .iter()
         .position(|word| word.bytes().all(|byte| byte.is_ascii_digit()))?;
     words.truncate(number);
-    while words.last().is_some_and(|word| {
-        matches!(
-            word.as_str(),
-            "out" | "of" | "sur" | "von" | "de" | "su" | "aus" | "na" | "из" | "op"
-        )
-    }) {
+    while words
+        .last()
+        .is_some_and(|word| is_in("out of sur von de su aus na из op", word))
+    {
         words.pop();
     }
     let meaning = *dictionary().get(&words.concat())?;
@@ -359,7 +357,9 @@ pub(super) fn is_part_of_book(header: &str) -> bool {
         charaktere figuren spannung ende sprecher personnages ecriture trama estilo personajes stile personaggi \
         enredo personagens";
     let parts = listed(PARTS);
-    words(header).iter().any(|word| parts.contains(word))
+    words(&split_camel_case(header))
+        .iter()
+        .any(|word| parts.contains(word))
 }
 
 /// The meaning of one of several columns that are told apart by a number: "Read 1", "Read 2".
@@ -388,20 +388,9 @@ fn numbered(header: &str) -> Option<Meaning> {
 }
 
 fn is_ordinal(word: &str) -> bool {
-    matches!(
+    is_in(
+        "first second third fourth fifth sixth 1st 2nd 3rd 4th 5th 6th",
         word,
-        "first"
-            | "second"
-            | "third"
-            | "fourth"
-            | "fifth"
-            | "sixth"
-            | "1st"
-            | "2nd"
-            | "3rd"
-            | "4th"
-            | "5th"
-            | "6th"
     )
 }
 
@@ -432,7 +421,9 @@ pub(super) fn is_personal(header: &str) -> bool {
     const OWN: &str = "my your user personal own meine eigene ma votre mi tu personale mio minha \
         mijn moja moje моя 我的 マイ 自分 내 min mitt";
     let own = listed(OWN);
-    words(header).iter().any(|word| own.contains(word))
+    words(&split_camel_case(header))
+        .iter()
+        .any(|word| own.contains(word))
 }
 
 /// Whether a header names nothing: it is empty, or what programs write for an empty one.
@@ -441,23 +432,11 @@ pub(super) fn is_no_name(header: &str) -> bool {
     let bare = key.trim_end_matches(|c: char| c.is_ascii_digit());
     key.is_empty()
         || (bare.len() < key.len() || bare == "unnamed")
-            && matches!(
-                bare,
-                "" | "unnamed"
-                    | "column"
-                    | "field"
-                    | "spalte"
-                    | "colonne"
-                    | "columna"
-                    | "coluna"
-                    | "colonna"
-                    | "kolumna"
-                    | "kolom"
-                    | "列"
-                    | "столбец"
-                    | "f"
-                    | "c"
-            )
+            && (bare.is_empty()
+                || is_in(
+                    "unnamed column field spalte colonne columna coluna colonna kolumna kolom 列 столбец f c",
+                    bare,
+                ))
 }
 
 /// Whether a header may name the number of a row, and not of a volume.

@@ -11,7 +11,7 @@ use crate::digits::ascii_digits;
 use crate::text::words;
 
 /// Words that stand before or behind a number of books.
-const TOTALS: &str = "total totals sum subtotal books read pages finished count average summe gesamt insgesamt \
+const TOTALS: &str = "page of total totals sum subtotal books read pages finished count average summe gesamt insgesamt \
     bücher gelesen seiten totale somma libri letti pagine livres lus leídos libros páginas suma totaal boeken gelezen \
     razem итого всего книг прочитано 合計 合计 总计 総計 冊 anzahl durchschnitt buch moyenne nombre de media promedio \
     numero gemiddelde aantal średnia";

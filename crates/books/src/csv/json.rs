@@ -39,8 +39,10 @@ const CREDITS: [&str; 5] = [
     "creators",
     "credits",
 ];
-/// Names of objects that hold a book's own members.
-const WRAPPERS: [&str; 16] = [
+/// Names of objects that hold a book's own members, or its readings.
+const WRAPPERS: [&str; 18] = [
+    "reads",
+    "userbookreads",
     "book",
     "work",
     "edition",
@@ -223,10 +225,24 @@ impl Document<'_> {
         Ok(members)
     }
 
+    /// The books of a list's elements: those in the list of an element that has nothing else.
+    fn inside(&mut self, elements: Vec<Span>, depth: usize) -> Result<Vec<Span>, CsvError> {
+        if let [only] = elements.as_slice()
+            && self.byte(only.0) == Some(b'{')
+            && let [(name, list)] = self.members(only.0)?.as_slice()
+            && self.byte(list.0) == Some(b'[')
+            && depth < MAX_DEPTH
+            && !is_person(name)
+        {
+            return self.books(*list, depth + 1);
+        }
+        Ok(elements)
+    }
+
     /// The values that are books, inside a value.
     fn books(&mut self, value: Span, depth: usize) -> Result<Vec<Span>, CsvError> {
         if self.byte(value.0) == Some(b'[') {
-            return self.elements(value.0);
+            return self.inside(self.elements(value.0)?, depth);
         }
         if self.byte(value.0) != Some(b'{') || depth > MAX_DEPTH {
             return Err(no_list());
@@ -250,7 +266,7 @@ impl Document<'_> {
             let others = lists().filter(|(_, span)| *span != library.1);
             let names: Vec<String> = others.map(|(name, _)| name.clone()).collect();
             self.others.extend(names);
-            return self.elements(library.1.0);
+            return self.inside(self.elements(library.1.0)?, depth);
         }
         let objects: Vec<Span> = (members.iter())
             .map(|(_, span)| *span)
@@ -542,7 +558,7 @@ fn name_and_role(value: &Value) -> Option<(String, String)> {
 }
 
 /// The authors among all who made a book, those who helped behind them, and the others. Where
-/// nobody's part is told, the first is the author.
+/// nobody's part is told, all are authors.
 fn credited(people: &[Value], mut others: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
     let told: Vec<_> = people.iter().map(name_and_role).collect();
     let is_role = |person: &Option<(String, String)>| {
@@ -554,13 +570,10 @@ fn credited(people: &[Value], mut others: Vec<Value>) -> (Vec<Value>, Vec<Value>
     let has_roles = told.iter().any(is_role);
     let has_writers = told.iter().any(writes);
     let mut authors = Vec::new();
-    for (at, (value, person)) in people.iter().zip(&told).enumerate() {
+    for (value, person) in people.iter().zip(&told) {
         let spelled = self::person(value);
-        let is_author = match has_roles {
-            // What helpers did stands in front of their names.
-            true => writes(person) || !has_writers || spelled.contains(": "),
-            false => at == 0,
-        };
+        // What helpers did stands in front of their names.
+        let is_author = !has_roles || writes(person) || !has_writers || spelled.contains(": ");
         let name = match person {
             Some((name, _)) if is_author && writes(person) => name.clone(),
             _ => spelled,

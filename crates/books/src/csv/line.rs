@@ -8,6 +8,7 @@ pub(super) use marks::{is_footnote, number_before, of_box, without_mark, without
 pub(super) use sides::{Habits, Lines, sentence};
 
 use super::row::number_in;
+use crate::date::PartialDate;
 use crate::name::begins_with_given_name;
 use crate::series::trailing_brackets;
 use crate::{Isbn, IsbnError, ReadingStatus};
@@ -26,6 +27,8 @@ pub(super) struct Line {
     pub rating: Option<f64>,
     /// The status that a check box or words beside the book say.
     pub status: Option<ReadingStatus>,
+    /// The day in front of the book, or behind it.
+    pub day: Option<PartialDate>,
     pub publisher: String,
     pub year: Option<i32>,
 }
@@ -35,6 +38,7 @@ struct Bare<'l> {
     text: &'l str,
     rating: Option<f64>,
     status: Option<ReadingStatus>,
+    day: Option<PartialDate>,
 }
 
 impl<'l> Bare<'l> {
@@ -50,10 +54,12 @@ impl<'l> Bare<'l> {
             Some(_) => (line, last),
             None => without_status(line, habits.has_statuses),
         };
+        let (line, day) = without_day(line);
         Self {
             text: line,
             rating,
             status: status.or(is_read.map(of_box)),
+            day,
         }
     }
 }
@@ -64,12 +70,14 @@ impl Line {
             text: whole,
             rating,
             status,
+            day,
         } = Bare::of(line, habits);
         let found = number_in(whole);
         let rest = found.as_ref().map_or(whole, |(_, rest)| rest.as_str());
         let mut read = Self {
             rating,
             status,
+            day,
             isbn: match &found {
                 Some((isbn, _)) => Some(Ok(*isbn)),
                 None => is_bare_number(whole).then(|| Isbn::find(whole)),
@@ -119,6 +127,11 @@ impl Line {
 
     /// Whether a cell of titles has an author behind its title: "Dune by Frank Herbert".
     pub(super) fn names_author(cell: &str) -> bool {
+        // "Emma (Jane Austen, 1815)"
+        let dated = trailing_brackets(cell).and_then(|(_, inside)| inside.rsplit_once(", "));
+        if dated.is_some_and(|(who, last)| who.contains(' ') && self::year(last).is_some()) {
+            return true;
+        }
         let line = Self::read(cell, Habits::default());
         // Not "Emma: a Novel", nor the subtitle "A Life, by Many Hands".
         let by = [" by ", " von ", " par ", " - ", " – ", " — "];
@@ -127,6 +140,30 @@ impl Line {
             && line.author.contains(' ')
             && (line.author.split_whitespace()).all(|word| !word.starts_with(char::is_lowercase))
     }
+}
+
+/// A line without the day in front of its book or behind it: "2021-03-14 - Emma", "Emma - Jane
+/// Austen (14 March 2021)".
+fn without_day(line: &str) -> (&str, Option<PartialDate>) {
+    const SIGNS: [&str; 4] = [" - ", " – ", ": ", ", "];
+    let day = |text: &str| {
+        let date = PartialDate::parse(text.trim_matches(['(', ')', '[', ']']))?;
+        (date.day().is_some() && date.year >= 1990).then_some(date)
+    };
+    let in_front = || {
+        let mut parts = SIGNS.iter().filter_map(|sign| line.split_once(sign));
+        parts.find_map(|(date, text)| Some((text, day(date)?)))
+    };
+    let behind = || {
+        let mut parts =
+            (SIGNS.iter().filter_map(|sign| line.rsplit_once(sign))).chain(trailing_brackets(line));
+        parts.find_map(|(text, date)| Some((text, day(date)?)))
+    };
+    if !line.contains(|c: char| c.is_ascii_digit()) {
+        return (line, None);
+    }
+    let found = in_front().or_else(behind);
+    found.map_or((line, None), |(text, date)| (text.trim(), Some(date)))
 }
 
 /// A line without the year behind its book: "Emma (1815)", "Emma, Jane Austen, 1815", "Emma (Jane

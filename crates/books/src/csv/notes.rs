@@ -5,7 +5,7 @@ use super::headers;
 use super::line::Line;
 use super::rating::Rating;
 use super::row::number_in;
-use super::shape::{SHELF, Shaped};
+use super::shape::{SHELF, Shaped, named_value, of_fields_in_lines};
 use super::status::status;
 use super::table::DELIMITERS;
 use crate::name::likeness;
@@ -81,7 +81,53 @@ pub(super) fn of_notes(text: &str, max_rows: usize) -> Option<Shaped> {
     if names_columns(text) || is_table(text) {
         return None;
     }
-    list(text, max_rows, true).or_else(|| list(text, max_rows, false))
+    of_titles_above(text, max_rows)
+        .or_else(|| list(text, max_rows, true))
+        .or_else(|| list(text, max_rows, false))
+}
+
+/// The table of a list whose headings are the titles: "# Emma by Jane Austen", and below it
+/// "Rating: 4" or a remark.
+fn of_titles_above(text: &str, max_rows: usize) -> Option<Shaped> {
+    let list = List::read(text, max_rows, false)?;
+    if !list.has_signs || !list.has_remarks() || !list.has_titles_above() {
+        return None;
+    }
+    fn level(line: &str) -> Option<(usize, &str)> {
+        heading(line).filter(|(level, _)| *level < 7)
+    }
+    let deepest = (text.lines())
+        .filter_map(|line| Some(level(line.trim())?.0))
+        .max()?;
+    let mut fields = String::with_capacity(text.len() * 2);
+    let mut lines_above = Vec::new();
+    let mut is_remark = false;
+    for line in text.lines() {
+        let mut line = line.trim();
+        let is_title = level(line).is_some_and(|(level, _)| level == deepest);
+        if let Some((_, name)) = level(line).filter(|_| !is_title) {
+            lines_above.push(name.to_owned());
+            line = "";
+        }
+        let goes_on = std::mem::replace(&mut is_remark, !is_title && !is_field(line));
+        let named = match is_title {
+            true => "Title / Author: ",
+            false if is_remark && !goes_on && !line.is_empty() => "Notes: ",
+            false => "",
+        };
+        is_remark &= goes_on || !line.is_empty();
+        fields.extend([named, line.trim_start_matches(['#', ' ']), "\n"]);
+    }
+    let table = of_fields_in_lines(&fields, max_rows)?;
+    (lines_above.len() <= MAX_LINES_ABOVE).then_some(Shaped {
+        lines_above,
+        ..table
+    })
+}
+
+/// Whether a line is a field of a book: "Rating: 4".
+fn is_field(line: &str) -> bool {
+    named_value(line).is_some_and(|(name, _)| headers::known_meaning(name).is_some())
 }
 
 /// The table of a list with lines below its books, where they have them throughout, or of one with
@@ -221,10 +267,15 @@ impl<'l> List<'l> {
         self.is_first_above && (self.has_signs || self.has_shelves() || self.has_status())
     }
 
+    /// Whether what stands below headings is seldom a book: a sentence, "Rating: 4".
+    fn has_remarks(&self) -> bool {
+        let is_remark = |book: &Book<'_>| book.line.ends_with(['.', '!']) || is_field(book.line);
+        self.count(is_remark) * 2 >= self.books.len()
+    }
+
     /// Whether the headings are the titles: "## Emma", a remark below.
     fn has_titles_above(&self) -> bool {
-        let sentences = self.count(|book| book.line.ends_with(['.', '!'])) * 2;
-        let has_remarks = self.books.len() <= self.used_headings() || sentences >= self.books.len();
+        let has_remarks = self.books.len() <= self.used_headings() || self.has_remarks();
         has_remarks && self.has_shelves() && !self.has_status()
     }
 
@@ -263,7 +314,7 @@ fn names_columns(text: &str) -> bool {
     let is_known = |name: &&str| headers::known_meaning(name.trim_matches([' ', '"'])).is_some();
     text.lines().take(20).any(|line| {
         let names = || line.split(DELIMITERS.map(char::from));
-        let is_only_name = || heading(line).is_none() && is_known(&line.trim());
+        let is_only_name = || heading(line).is_none() && !is_field(line) && is_known(&line.trim());
         line.len() < 2_000 && (names().filter(is_known).take(2).count() > 1 || is_only_name())
     })
 }

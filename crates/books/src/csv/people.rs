@@ -2,7 +2,7 @@
 
 use crate::name::first_last;
 use crate::text::{joined, words};
-use crate::word_list::Words;
+use crate::word_list::{Words, is_in};
 
 /// What people do for a book who are not its authors, as it stands in front of their names.
 static HELP: Words = Words::new(
@@ -30,6 +30,10 @@ const ROLE_KEYS: [&str; 4] = ["role", "type", "contribution", "job"];
 /// `['Ann Ott']`, `{"Ann Ott",Homer}`, `[{"name": "Ann Ott"}]`.
 pub(super) fn listed(text: &str) -> Option<String> {
     let text = text.trim();
+    // "Ott, Ann:Lind, Bo:", as Kindle writes it.
+    if let Some(names) = text.strip_suffix(':').filter(|names| names.contains(", ")) {
+        return Some(names.replace(':', "; "));
+    }
     let inside = |open, close| text.strip_prefix(open)?.strip_suffix(close);
     let is_list = inside('[', ']').is_some_and(|list| {
         let list = list.trim_start();
@@ -199,12 +203,7 @@ fn says_by(text: &str) -> Option<bool> {
     if !is_help(first) && !is_from() {
         return None;
     }
-    let is_by = |word: &str| {
-        matches!(
-            word,
-            "by" | "von" | "par" | "por" | "da" | "di" | "de" | "door" | "przez"
-        )
-    };
+    let is_by = |word: &str| is_in("by von par por da di de door przez", word);
     let rest: Vec<&str> = parts.collect();
     match rest
         .iter()

@@ -68,23 +68,8 @@ impl Rating {
             }
             [(value, first, end), (scale, start, last)] => {
                 let of = between(*end, *start);
-                let is_scale = matches!(
-                    words(of).join(" ").as_str(),
-                    "out of"
-                        | "of"
-                        | "von"
-                        | "sur"
-                        | "de"
-                        | "su"
-                        | "van de"
-                        | "van"
-                        | "z"
-                        | "из"
-                        | "stars out of"
-                        | "av"
-                        | "av de"
-                        | "af"
-                );
+                const OF: &str = "outof of von sur de su vande van z из starsoutof av avde af";
+                let is_scale = is_in(OF, &words(of).concat());
                 // Not "3–4", and no half behind stars.
                 let is_fraction = of.contains(['/', '⁄', ':'])
                     && words(of).is_empty()
@@ -186,7 +171,9 @@ pub(super) fn has_remark(text: &str) -> bool {
         let word = word.trim_matches(|c: char| c.is_numeric());
         word.chars().any(char::is_alphabetic) && !known.contains(word)
     };
-    self::word(text).is_none() && words(text).iter().any(is_remark)
+    self::word(text).is_none()
+        && middle_of_scale(text).is_none()
+        && words(text).iter().any(is_remark)
 }
 
 /// Reads filled and empty stars, hearts or asterisks, and a half.
@@ -258,7 +245,7 @@ fn word(text: &str) -> Option<Rating> {
         (2.0, "较差 較差 二星 itwasok fair ausreichend passable"),
         (
             1.0,
-            "很差 一星 didnotlikeit didntlikeit poor terrible awful hatedit mangelhaft \
+            "很差 一星 bad schlecht didnotlikeit didntlikeit poor terrible awful hatedit mangelhaft \
             ungenugend mauvais pessimo",
         ),
         (0.0, "unrated notrated norating ohnebewertung nonnote"),

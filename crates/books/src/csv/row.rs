@@ -28,7 +28,7 @@ use crate::date::{PartialDate, says_more, short_year};
 use crate::name::{NameOrder, names_in};
 use crate::text::{clean, joined, non_empty, quoted};
 use crate::word_list::is_in;
-use crate::{Imported, Wanted};
+use crate::{Imported, ReadingStatus, Wanted};
 use edition::format_of;
 pub(super) use number::number_in;
 use number::{is_id, work_key};
@@ -69,11 +69,15 @@ impl Columns {
         {
             return Some("thrown away in its program");
         }
-        if !self.has(Field::ItemType) {
+        if !self.tells_kinds {
             return None;
         }
-        let cells = Cells::of_fields(self, record, |field| field == Field::ItemType);
-        let kind = joined(cells.first(Field::ItemType));
+        let cells = Cells::of_fields(self, record, |field| {
+            matches!(field, Field::ItemType | Field::Format)
+        });
+        let kind = [Field::ItemType, Field::Format].map(|field| cells.first(field));
+        let kind = kind.into_iter().find(|kind| !kind.is_empty());
+        let kind = joined(kind.unwrap_or_default());
         /// What the kinds of things are called that are no books.
         const OTHERS: [(&str, &str); 6] = [
             (
@@ -82,7 +86,7 @@ impl Columns {
             ),
             (
                 "a film",
-                "movie film dvd bluray videorecording tvbroadcast video",
+                "movie film tv anime dvd bluray videorecording tvbroadcast video",
             ),
             ("music", "music album audiorecording musiccd vinyl"),
             (
@@ -172,6 +176,14 @@ impl Columns {
         let mut source = self.source(&cells, &mut draft);
         source.user_rating = source.user_rating.or(stars);
         source.reading_status = (source.reading_status).or(mark);
+        if let Some(day) = line.as_ref().and_then(|line| line.day) {
+            let status = source.reading_status.get_or_insert(ReadingStatus::Read);
+            let date = match status {
+                ReadingStatus::Read => &mut source.date_read,
+                _ => &mut source.date_added,
+            };
+            date.get_or_insert(day.to_string());
+        }
         let in_title = match &line {
             Some(line) => line.isbn,
             None => numbered.map(|(isbn, _)| Ok(isbn)),

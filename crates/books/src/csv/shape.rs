@@ -62,7 +62,7 @@ pub(super) fn of_sheet(text: &str, max_rows: usize) -> Option<Shaped> {
 }
 
 /// A line of the form "Title: Dune".
-fn named_value(line: &str) -> Option<(&str, &str)> {
+pub(super) fn named_value(line: &str) -> Option<(&str, &str)> {
     /// Longest name, in bytes.
     const MAX_NAME: usize = 60;
     let (name, value) = line.split_once([':', '：', '='])?;
@@ -71,7 +71,7 @@ fn named_value(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Records one below the other, each field in a line of its own behind its name, as a table.
-fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<Shaped> {
+pub(super) fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<Shaped> {
     /// Number of lines by which the shape is told.
     const LINES: usize = 200;
     let text = text.trim_start_matches('\u{feff}');

@@ -11,8 +11,9 @@ use crate::matching::same_book_key;
 use crate::name::{Person, same_person};
 use crate::numeral::{number, place_number};
 use crate::series::{is_label, is_label_at_the_end, trailing_brackets};
-use crate::text::{clean, has_letters, quoted, words};
+use crate::text::{clean, has_letters, joined, quoted, words};
 use crate::title::{Title, names_edition};
+use crate::word_list::is_in;
 use crate::{Format as Binding, Imported, Isbn, ReadingStatus, Source, Wanted};
 
 /// Number of problems that a [`Library`] lists; its counters include all.
@@ -316,25 +317,10 @@ fn is_untitled(title: &str) -> bool {
     if has_letters(title, 13) {
         return false;
     }
-    matches!(
-        words(title).join(" ").as_str(),
-        "" | "untitled"
-            | "unknown"
-            | "unknown title"
-            | "no title"
-            | "title"
-            | "ohne titel"
-            | "book"
-            | "sans titre"
-            | "sin titulo"
-            | "sem titulo"
-            | "senza titolo"
-            | "unbekannt"
-            | "inconnu"
-            | "без названия"
-            | "test"
-            | "tbd"
-    )
+    const UNTITLED: &str = "untitled unknown unknowntitle notitle title ohnetitel book sanstitre \
+        sintitulo semtitulo senzatitolo unbekannt inconnu безназвания test tbd";
+    let key = joined(title);
+    key.is_empty() || is_in(UNTITLED, &key)
 }
 
 /// What the brackets behind a title say besides an edition: a series, a volume, a year.
@@ -443,10 +429,7 @@ fn is_of_volume(c: char) -> bool {
 
 /// Whether a word stands between the number of a volume and that of all.
 fn is_of(word: &str) -> bool {
-    matches!(
-        word,
-        "of" | "von" | "sur" | "de" | "di" | "z" | "van" | "из" | "av" | "af"
-    )
+    is_in("of von sur de di z van из av af", word)
 }
 
 fn places_agree(a: &Row, b: &Row) -> bool {

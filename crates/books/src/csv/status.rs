@@ -66,7 +66,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
     ),
     (
         ReadingStatus::DidNotFinish,
-        "did not finish, dnf, abandoned, gave up, stopped, stopped reading, unfinished, not finished, given up, \
+        "did not finish, dnf, incomplete, abandoned, gave up, stopped, stopped reading, unfinished, not finished, given up, \
          discontinued, dropped, quit, could not finish, didn't finish, couldn't finish, never finished, did not complete, \
          abgebrochen, aufgegeben, nicht beendet, nicht fertig gelesen, unvollendet, \
          abandonné, abandonnée, abandon, pas fini, non terminé, abandonado, abandonada, no terminado, \
@@ -74,7 +74,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
          non terminato, lasciato, gestopt, niet uitgelezen, afgebroken, opgegeven, niet afgemaakt, \
          porzucone, porzucona, nieukończone, nieukończona, przerwane, nie dokończone, \
          брошено, бросил, бросила, не дочитал, не дочитала, не дочитано, недочитано, заброшено, \
-         弃读, 放弃, 读不下去, 没读完, 棄讀, 未读完, 未讀完, 挫折, 読むのをやめた, 途中でやめた, 포기, 중도포기, 읽다 맒, \
+         弃读, 放弃, 读不下去, 没读完, 棄讀, 未读完, 未讀完, 挫折, 読むのをやめた, 途中でやめた, 포기, 중도포기, 중단, 읽다 맒, \
          nedočteno, nedočtená, nedočítané, avbruten, avbrutt, opgivet, afbrudt, keskeytetty, jäi kesken, félbehagyott, félbehagyva, \
          abandonat, abandonată, yarım bırakıldı, yarım kaldı, yarıda bıraktım, bıraktım, yarım bıraktım, bırakıldı, εγκαταλείφθηκε, odustao, odustala, \
          لم أكمل, לא סיימתי, נטשתי, berhenti, bỏ dở, кинув, кинула, недочитано кинуто, изоставена, opuščeno, nebaigta, อ่านไม่จบ",
@@ -83,7 +83,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
 
 /// Words that are subjects, too: a book tagged so is about it, or something else is done.
 const AMBIGUOUS: &str = "read reading done complete completed finished started stopped abandoned dropped quit planned \
-    unfinished discontinued backlog uit pal sub lu lue fini abandon lezen leser fertig angefangen lesend kesken \
+    unfinished incomplete discontinued backlog uit pal sub lu lue fini abandon lezen leser fertig angefangen lesend kesken \
     bezig letto finito";
 
 /// The status that a cell of a status column names: a phrase, with or without a date or a
@@ -223,14 +223,14 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
         verdadeiro vero checked igen nai ναι ya kyllä";
     const NO: &str = "no n false f 0 nein non nao nee nie нет 否 いいえ 无 아니오 ne hayir faux falsch falso unchecked \
         nem nej nei όχι tidak ei not notyet";
-    match text.trim() {
-        "✓" | "✔" | "✔️" | "☑" | "☑️" | "✅" | "●" | "■" | "○" | "◯" => {
+    if !text.is_ascii() {
+        let sign = text.trim().trim_end_matches('\u{fe0f}');
+        if is_in("✓ ✔ ☑ ✅ ● ■ ○ ◯", sign) {
             return Some(true);
         }
-        "✗" | "✘" | "❌" | "☐" | "⬜" | "⬜️" | "✖" | "✖️" | "×" => {
+        if is_in("✗ ✘ ❌ ☐ ⬜ ✖ ×", sign) {
             return Some(false);
         }
-        _ => {}
     }
     static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
     let known = WORDS.get_or_init(|| {

@@ -11,7 +11,8 @@ use crate::text::joined;
 use delimiter::declared_delimiter;
 pub(super) use delimiter::with_commas;
 use format::{format, record_end};
-use header::{Header, names};
+use header::Header;
+pub(super) use header::names;
 
 /// Longest line, in bytes, that can be a header.
 pub(super) const MAX_HEADER: usize = 64 * 1024;

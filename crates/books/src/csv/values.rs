@@ -206,7 +206,7 @@ pub(super) fn unbracketed(text: &str) -> &str {
 pub(super) fn is_placeholder(text: &str) -> bool {
     // With those for no date: "n.d.", "s.d.", "o.D."
     static WORDS: Words = Words::new(
-        "na 日付不明 nat keine kein keiner aucun aucune ninguno ninguna nenhum nenhuma nessuno \
+        "na notset 日付不明 nat keine kein keiner aucun aucune ninguno ninguna nenhum nenhuma nessuno \
         nessuna brak ingen inget yok なし 無し 暂无 暫無 없음 nd sd od none null nil nan undefined \
         unknown unbekannt inconnu desconocido desconhecido sconosciuto onbekend nieznany \
         неизвестно 不明 未知 tbd tba",

@@ -4,6 +4,7 @@ use super::is_suffix;
 use super::role::{is_role, is_span_of_years, without_roles};
 use super::word::{begins_with_given_name, is_dotted, is_title};
 use crate::text::{joined, words};
+use crate::word_list::is_in;
 
 /// The texts between the commas of a name or a list, and the suffix of each ("Jr.").
 pub(super) struct Parts(pub(super) Vec<String>, pub(super) Vec<Option<String>>);
@@ -47,19 +48,8 @@ impl Parts {
 
 /// Whether a text stands for the authors who are not named.
 fn is_further_people(part: &str) -> bool {
-    matches!(
-        words(part).join(" ").as_str(),
-        "et al"
-            | "et alii"
-            | "and others"
-            | "others"
-            | "u a"
-            | "et autres"
-            | "y otros"
-            | "и др"
-            | "ほか"
-            | "他"
-    )
+    const OTHERS: &str = "etal etalii andothers others ua etautres yotros идр ほか 他";
+    is_in(OTHERS, &words(part).concat())
 }
 
 fn is_suffix_of_a_person(word: &str) -> bool {

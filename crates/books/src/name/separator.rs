@@ -65,6 +65,9 @@ pub(super) fn people_by_role(chunk: &str) -> Vec<&str> {
         let is_end = open.take().is_some_and(|open| is_role(&chunk[open..at]));
         let behind = &chunk[at + 1..];
         let next = behind.strip_prefix(',').unwrap_or(behind);
+        // "Ann Ott (Author) and Bo Lind (Illustrator)"
+        let conjunction = CONJUNCTIONS.iter().find(|word| next.starts_with(**word));
+        let next = conjunction.map_or(next, |word| &next[word.len() - 1..]);
         // "Ann Ott (Author), Bo Lind (Illustrator)"
         if is_end
             && let Some(next) = next.strip_prefix(' ')

@@ -7,6 +7,7 @@ use crate::csv::headers;
 use crate::csv::reading::Certainty;
 use crate::csv::records::Record;
 use crate::text::words;
+use crate::word_list::is_in;
 
 /// Names of columns of a person's middle name, comparable and written as one word.
 pub(super) const MIDDLE_NAMES: [&str; 4] = ["middle", "middlename", "mi", "middleinitial"];
@@ -32,6 +33,17 @@ pub(super) fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
         }
     }
     recognise_unnamed(&mut columns, sample);
+    let has_author = (columns.iter()).any(|column| {
+        use Field::{Author, AuthorLastFirst, FirstName, LastName, TitleAndAuthor};
+        let people = [Author, AuthorLastFirst, FirstName, LastName, TitleAndAuthor];
+        column.field.is_some_and(|field| people.contains(&field))
+    });
+    if !has_author
+        && let Some(people) =
+            (columns.iter_mut()).find(|column| words(&column.name).concat() == "contributors")
+    {
+        people.field = Some(Field::Author);
+    }
     // "#" beside a series
     if columns
         .iter()
@@ -157,12 +169,8 @@ pub(super) fn leave_out_other_lengths(columns: &mut [Column]) {
         .any(|column| is_pages(column) && !is_length(column));
     for column in columns.iter_mut() {
         let words = words(&column.name);
-        let is_time = (words.iter()).any(|word| {
-            matches!(
-                word.as_str(),
-                "h" | "hr" | "hrs" | "hours" | "min" | "mins" | "minutes" | "cm" | "inches"
-            )
-        });
+        const TIMES: &str = "h hr hrs hours min mins minutes cm inches";
+        let is_time = words.iter().any(|word| is_in(TIMES, word));
         if is_length(column) && column.certainty != Certainty::Given && (has_other || is_time) {
             column.field = None;
         }
@@ -183,6 +191,16 @@ pub(super) fn recognise_name_columns(columns: &mut [Column]) {
         columns[first].certainty = Certainty::Certain;
         columns[last].certainty = Certainty::Certain;
     }
+    let has = |field| columns.iter().any(|column| column.field == Some(field));
+    // "Nom de l'auteur" beside "Prénom"
+    if has(Field::FirstName)
+        && !has(Field::LastName)
+        && let Some(author) = (columns.iter_mut())
+            .find(|column| column.field == Some(Field::Author))
+            .filter(|column| column.certainty != Certainty::Given)
+    {
+        author.field = Some(Field::LastName);
+    }
     if columns
         .iter()
         .any(|column| column.field == Some(Field::LastName))
@@ -200,12 +218,16 @@ pub(super) fn recognise_name_columns(columns: &mut [Column]) {
     }
 }
 
-/// Leaves out a rating that is everybody's: "Rating" beside "My Rating".
+/// Leaves out a rating that is everybody's: "Rating" beside "My Rating", or beside "Rating count".
 pub(super) fn prefer_the_readers_own(columns: &mut [Column]) {
     let is_rating = |column: &Column| column.field == Some(Field::Rating);
-    if columns
-        .iter()
-        .any(|column| is_rating(column) && headers::is_personal(&column.name))
+    let is_count = |column: &Column| {
+        let words = words(&column.name);
+        (words.iter()).any(|word| matches!(word.as_str(), "num" | "number" | "count"))
+            && (words.iter()).any(|word| matches!(word.as_str(), "rating" | "ratings"))
+    };
+    if (columns.iter())
+        .any(|column| is_rating(column) && headers::is_personal(&column.name) || is_count(column))
     {
         for column in columns.iter_mut() {
             let is_given = column.certainty == Certainty::Given;

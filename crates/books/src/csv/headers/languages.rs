@@ -276,7 +276,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Year,
-                "jahr, erscheinungsjahr, erscheinungsdatum, veröffentlicht, veröffentlichung, \
+                "jahr, ersch jahr, erscheinungsjahr, erscheinungsdatum, veröffentlicht, veröffentlichung, \
                  erschienen, erscheinungstermin, veröffentlichungsjahr, veröffentlichungsdatum, \
                  publikationsjahr, datum",
             ),
@@ -993,7 +993,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (OriginalYear, "初版, 初出年, 初版年"),
             (
                 DateRead,
-                "読了日, 読み終わった日, 読了, 読んだ日, 完了日, 読書日, 読了年月日, 終了日",
+                "読了日, 読み終わり, 読み終わった日, 読了, 読んだ日, 完了日, 読書日, 読了年月日, 終了日",
             ),
             (DateStarted, "読み始めた日, 開始日, 読書開始日, 読み始め"),
             (
@@ -1120,11 +1120,11 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 DateRead,
-                "läst datum, läst den, utläst, lest dato, lest den, læst dato, læst den, lukupäivä, luettu pvm, lästes, dato lest, dato læst, slutdatum, sluttdato, lest ferdig, läste klart, luettu loppuun, utläst datum, lopetettu",
+                "läste ut, läst datum, läst den, utläst, lest dato, lest den, læst dato, læst den, lukupäivä, luettu pvm, lästes, dato lest, dato læst, slutdatum, sluttdato, lest ferdig, läste klart, luettu loppuun, utläst datum, lopetettu",
             ),
             (
                 DateStarted,
-                "börjad, påbörjad, påbegynt, aloitettu, startdato, påbegyndt",
+                "började läsa, började, börjad, påbörjad, påbegynt, aloitettu, startdato, påbegyndt",
             ),
             (
                 DateAdded,

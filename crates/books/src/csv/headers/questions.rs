@@ -5,6 +5,7 @@ use super::super::reading::Certainty;
 use super::{Meaning, by_keywords, dictionary, listed, scale_in, short_key};
 use crate::date::DateOrder;
 use crate::text::words;
+use crate::word_list::is_in;
 
 /// Words that make a header a question and say nothing of what is asked.
 const ASKING: &str = "what whats who whos which how many much is was were are does did do would could can will should \
@@ -85,10 +86,8 @@ pub(super) fn meaning(header: &str) -> Option<Meaning> {
             .or_else(|| scale_in(header).map(|_| Rating)),
     };
     // "Did you like it?" has a yes for an answer, and "Would you recommend it?" as well.
-    let is_yes_or_no = matches!(
-        words(question).first().map(String::as_str),
-        Some("did" | "do" | "does" | "have" | "is" | "are" | "would" | "was" | "has")
-    );
+    const YES_OR_NO: &str = "did do does have is are would was has";
+    let is_yes_or_no = (words(question).first()).is_some_and(|first| is_in(YES_OR_NO, first));
     let field = field.filter(|field| {
         !is_yes_or_no || matches!(field, Read | Unread | OwnedCopies | Series | DateRead)
     })?;

@@ -68,7 +68,7 @@ pub(super) fn first_series(text: &str) -> &str {
 
 /// The number of a volume: "3", "#3", "tom 3", "第3巻".
 fn volume(text: &str) -> Option<String> {
-    let text = text.trim().trim_start_matches(['#', '№', '第']).trim();
+    let text = of_all(text.trim().trim_start_matches(['#', '№', '第']).trim());
     let number = match text.rsplit_once([' ', '.', '\u{a0}']) {
         Some((label, word)) if is_volume_label(label) => match number(&word.to_lowercase()) {
             // "Book Five"
@@ -133,6 +133,7 @@ fn name_and_number(text: &str) -> Option<(String, Option<String>)> {
         }
         None => text.rsplit_once(' ')?,
     };
+    let place = of_all(place);
     let is_roman =
         |word: &str| word.len() > 1 && word.bytes().all(|b| matches!(b, b'I' | b'V' | b'X'));
     let is_digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
@@ -165,10 +166,8 @@ pub(in crate::csv) fn is_same_place(a: &str, b: &str) -> bool {
     bare(a) == bare(b)
 }
 
-/// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
-pub(super) fn place(text: &str) -> Option<String> {
-    let text = text.trim().trim_start_matches('#');
-    // "1 of 3", "2/5"
+/// The place in a text that says the number of all places, too: "1 of 3", "2/5".
+fn of_all(text: &str) -> &str {
     let first = text.split([' ', '/']).next().unwrap_or_default();
     let rest = text[first.len()..].trim_start_matches([' ', '/']);
     let all = rest.rsplit(' ').next().unwrap_or_default();
@@ -176,10 +175,17 @@ pub(super) fn place(text: &str) -> Option<String> {
         && all.bytes().all(|byte| byte.is_ascii_digit())
         && matches!(rest.split(' ').next(), Some("of" | "von" | "de" | "sur"))
         || text.contains('/') && is_place(first) && is_place(rest);
-    let text = match is_of_all {
+    match is_of_all {
         true => first,
         false => text,
-    };
+    }
+}
+
+/// A place in a series without its sign and the fraction of a number column: "1", "1.5", "1-3".
+pub(super) fn place(text: &str) -> Option<String> {
+    // "1 : Salt"
+    let text = text.split(" : ").next().unwrap_or_default();
+    let text = of_all(text.trim().trim_start_matches('#'));
     // "Book 1", "Bd. 2"
     if let Some((label, number)) = text.rsplit_once(' ')
         && is_volume_label(label)
