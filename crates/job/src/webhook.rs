@@ -204,15 +204,14 @@ impl<E: Effects> Engine<'_, E> {
     /// are not due, or somebody else's: `claim` is the one of the run that has just ended it. Never
     /// fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root, claim: Option<&Epoch>) {
-        let wait = keys::webhook_wait(&end.id);
-        if let Some(claimed) = self.claim_message(&wait, None).await {
-            self.deliver(end, &wait, claimed, Notice::Waiting, TIMEOUT)
-                .await;
-        }
-        let ended = keys::webhook(&end.id);
-        if let Some(claimed) = self.claim_message(&ended, claim).await {
-            self.deliver(end, &ended, claimed, |_| Notice::Ended, TIMEOUT)
-                .await;
+        let messages: [(String, fn(Time) -> Notice, _); 2] = [
+            (keys::webhook_wait(&end.id), Notice::Waiting, None),
+            (keys::webhook(&end.id), |_| Notice::Ended, claim),
+        ];
+        for (key, notice, claim) in messages {
+            if let Some(claimed) = self.claim_message(&key, claim).await {
+                self.deliver(end, &key, claimed, notice, TIMEOUT).await;
+            }
         }
     }
 
@@ -275,7 +274,7 @@ impl<E: Effects> Engine<'_, E> {
         root: &Root,
         key: &str,
         claimed: PendingMessage,
-        notice: impl Fn(Time) -> Notice,
+        notice: fn(Time) -> Notice,
         limit: Duration,
     ) {
         let Some(webhook) = &self.settings.webhook else {
