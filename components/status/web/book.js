@@ -89,4 +89,4 @@ export function asCsv(books) {
 }
 
 // A title is other people's text: no spreadsheet shall run it as a formula.
-const cell = (value) => String(value ?? '').replace(/^[\s\u0000-\u001f]*[=+\-@＝＋－＠]|^[\t\r]/, "'$&").replace(/^.*[",\r\n].*$/s, (text) => `"${text.replaceAll('"', '""')}"`);
+const cell = (value) => String(value ?? '').replace(/^[\s\u0000-\u001f]*[=+\-@＝＋－＠]|^[\t\r]/, "'$&").replace(/^.*[",;\t\r\n].*$/s, (text) => `"${text.replaceAll('"', '""')}"`);

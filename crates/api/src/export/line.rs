@@ -10,7 +10,7 @@ pub(super) fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<u8> {
             line.push(',');
         }
         let cell = harmless(&cell);
-        if cell.contains(['"', ',', '\n', '\r']) || cell.trim() != cell {
+        if cell.contains(SEPARATORS) || cell.trim() != cell {
             line.push('"');
             line.push_str(&cell.replace('"', "\"\""));
             line.push('"');
@@ -21,6 +21,10 @@ pub(super) fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<u8> {
     line.push_str("\r\n");
     line.into_bytes()
 }
+
+/// Characters that a cell may have within quotes only. There are spreadsheets that part cells at
+/// semicolons and tabs, too: what is behind one would be a cell of its own, and perhaps a formula.
+const SEPARATORS: [char; 6] = ['"', ',', ';', '\t', '\n', '\r'];
 
 /// Characters that begin a formula in a spreadsheet, also in full width.
 const FORMULA_SIGNS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
@@ -45,6 +49,14 @@ fn harmless(cell: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_stays_one_wherever_a_spreadsheet_parts_them() {
+        let cells = ["a", "b;=1+1", "c\t=1+1", "d,=1", "e\"", "f\n=1", "g h"];
+        let line = line(cells.into_iter().map(Cow::Borrowed));
+        let expected = "a,\"b;=1+1\",\"c\t=1+1\",\"d,=1\",\"e\"\"\",\"f\n=1\",g h\r\n";
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
+    }
 
     #[test]
     fn no_cell_is_a_formula() {

@@ -228,8 +228,8 @@ fn every_row_of_a_book_that_failed_is_in_the_file() {
         csv,
         "Import row,Import problem,Title,Author,ISBN,Shelf\r\n\
          2,Not found by any provider,Nobody Knows,Jane Doe,,first\r\n\
-         4,Not found by any provider; the same book as row 2,Nobody Knows,Jane Doe,,second\r\n\
-         6,Not found by any provider; the same book as row 2,NOBODY KNOWS,Jane Doe,,third\r\n"
+         4,\"Not found by any provider; the same book as row 2\",Nobody Knows,Jane Doe,,second\r\n\
+         6,\"Not found by any provider; the same book as row 2\",NOBODY KNOWS,Jane Doe,,third\r\n"
     );
     // Nothing is in it twice, whatever else is asked for, and imported again it is the same.
     let csv = export(&library, &items, Format::Csv, "failed,not_found,warnings");
