@@ -48,8 +48,6 @@ use table::{Hints, Table};
 /// Number of rows in one file that may be cut out because their quote never ends: each time the
 /// rest of the file is read again.
 const MAX_UNCLOSED: usize = 16;
-/// Number of further tables in one file, below each other with columns of their own.
-const MAX_TABLES: usize = 8;
 /// Number of times its own length of a file that may be read again because a quote ended rows
 /// later.
 const MAX_REREAD: usize = 4;
@@ -293,7 +291,6 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         max_rows,
         row: 0,
         unclosed: 0,
-        tables: 0,
         rereadable: table.body.len().saturating_mul(MAX_REREAD),
     };
     if let Some(table) = &shaped {
@@ -334,8 +331,6 @@ struct Reader {
     row: u32,
     /// Number of rows whose quote is never closed.
     unclosed: usize,
-    /// Number of tables below the first.
-    tables: usize,
     /// Number of bytes that may still be read again.
     rereadable: usize,
 }
@@ -353,7 +348,6 @@ impl Reader {
         let mut ahead = Records::new("", table.format);
         let mut next = Record::default();
         let mut record = Record::default();
-        let mut is_behind_gap = false;
         while records.read(&mut record) {
             let is_last = records.position() >= body.len();
             if is_last && let Some(after) = after_unclosed(body, record.start) {
@@ -376,21 +370,9 @@ impl Reader {
             }
             if record.is_empty() || record.is_ruler() {
                 self.row = self.row.saturating_add(1);
-                is_behind_gap = true;
                 continue;
             }
             self.next_row()?;
-            is_behind_gap |= raw.starts_with('\n') && body[..record.start].ends_with('\n')
-                || raw.starts_with("\n\r");
-            let is_filled = |cell: &&str| !cell.trim().is_empty();
-            // A heading may stand between two tables.
-            if is_behind_gap && record.fields().filter(is_filled).nth(1).is_some() {
-                is_behind_gap = false;
-                let after = &body[records.position()..];
-                if let Some((table, columns)) = self.another(&record, after, table, columns) {
-                    return self.read(after, &table, &columns);
-                }
-            }
             if record.count() < columns.columns.len() {
                 ahead.restart(&body[records.position()..]);
                 if ahead.read(&mut next)
@@ -414,39 +396,6 @@ impl Reader {
             self.shelf.add(self.row, columns, row, table.format, remark);
         }
         Ok(None)
-    }
-
-    /// The table that a record begins by naming other columns, and their meanings.
-    fn another<'a>(
-        &mut self,
-        record: &Record,
-        body: &'a str,
-        table: &Table<'_>,
-        columns: &Columns,
-    ) -> Option<(Table<'a>, Columns)> {
-        let names = table::names(record);
-        let is_known = |name: &&String| headers::known_meaning(name).is_some();
-        let is_header = table.header.is_some()
-            && names.iter().filter(is_known).nth(1).is_some()
-            && content::names_columns(&names, self.row)
-            && !columns.is_header(record);
-        if !is_header || self.tables >= MAX_TABLES {
-            return None;
-        }
-        self.tables += 1;
-        let other = Table {
-            header: Some(names),
-            header_row: self.row,
-            lines_above: Vec::new(),
-            rows_above: Vec::new(),
-            is_sheet: table.is_sheet,
-            body,
-            format: table.format,
-        };
-        let own = Columns::new(&other, &Mapping::new()).ok()?;
-        let error = "another table begins here";
-        (self.shelf).reject_row(self.row, columns, record, error);
-        Some((other, own))
     }
 
     /// Adds the book of a line in which a quote is not closed, if what names it is believable; else

@@ -11,8 +11,7 @@ use crate::text::joined;
 use delimiter::declared_delimiter;
 pub(super) use delimiter::with_commas;
 use format::{format, record_end};
-use header::Header;
-pub(super) use header::names;
+use header::{Header, names};
 
 /// Longest line, in bytes, that can be a header.
 pub(super) const MAX_HEADER: usize = 64 * 1024;
