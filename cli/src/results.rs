@@ -88,8 +88,8 @@ fn print(results: &Results, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// A table of which no spreadsheet runs a cell. Text is in quotes: some part cells at semicolons and
-/// tabs, too.
+/// A table of which no spreadsheet runs a cell. Text is in quotes: some part cells at semicolons
+/// and tabs, too.
 fn csv_of(rows: &[[String; 7]]) -> Result<String> {
     let mut lines = csv::WriterBuilder::new()
         .quote_style(csv::QuoteStyle::NonNumeric)

@@ -79,7 +79,7 @@ const CANDIDATES: [&Encoding; 15] = [
 /// The encodings of Cyrillic letters that a detector takes for each other.
 const CYRILLIC: [&Encoding; 3] = [WINDOWS_1251, KOI8_R, IBM866];
 
-/// A text that is not UTF-8, or only in some of its lines, and the likeliest encoding of the others.
+/// A text of which all lines, or some, are not UTF-8, and the likeliest encoding of these.
 pub(super) fn decode(bytes: &[u8]) -> (Cow<'_, str>, Guess) {
     let whole = guess(bytes);
     let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
