@@ -204,7 +204,8 @@ impl<E: Effects> Engine<'_, E> {
     /// are not due, or somebody else's: `claim` is the one of the run that has just ended it. Never
     /// fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root, claim: Option<&Epoch>) {
-        let messages: [(String, fn(Time) -> Notice, _); 2] = [
+        type NoticeSince = fn(Time) -> Notice;
+        let messages: [(String, NoticeSince, _); 2] = [
             (keys::webhook_wait(&end.id), Notice::Waiting, None),
             (keys::webhook(&end.id), |_| Notice::Ended, claim),
         ];
