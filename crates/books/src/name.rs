@@ -329,7 +329,7 @@ pub(crate) fn other_search_phrase(name: &str) -> Option<String> {
         .skip(1)
         .find(|(_, c)| c.is_uppercase());
     let (particle, rest) = family.split_at(second?.0);
-    let is_two = is_particle_of_name(&words(particle).concat()) && particle.chars().count() > 1;
+    let is_two = is_particle_of_name(&joined(particle)) && particle.chars().count() > 1;
     (is_two && rest.chars().all(char::is_alphanumeric)).then(|| format!("{particle} {rest}"))
 }
 

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use super::CsvError;
 use super::field::{Field, IDENTITIES};
-use super::headers::{self, is_bare_date};
+use super::headers;
 use super::line::{Habits, Lines, number_before};
 use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
@@ -27,8 +27,8 @@ use crate::text::{joined, words};
 use crate::{Isbn, ReadingStatus};
 use assign::{
     by_content, by_headers, by_layout, distinguish_editions_from_publishers, guess_title,
-    keep_the_likeliest, leave_out_other_lengths, prefer_the_readers_own, recognise_name_columns,
-    recognise_whole_books,
+    keep_the_likeliest, leave_out_days_of_marks, leave_out_other_lengths, prefer_the_readers_own,
+    recognise_name_columns, recognise_whole_books,
 };
 pub(super) use column::Column;
 use column::NamedFields;
@@ -124,20 +124,7 @@ impl Columns {
             prefer_the_readers_own(&mut columns);
             guess_title(&mut columns, &sample);
             recognise_whole_books(&mut columns, &sample);
-            // The days on which something was marked in a book are none of reading.
-            if keys
-                .iter()
-                .any(|key| matches!(key.as_str(), "highlight" | "clipping"))
-            {
-                for column in columns
-                    .iter_mut()
-                    .filter(|column| is_bare_date(&column.name))
-                {
-                    column.field = column
-                        .field
-                        .filter(|_| column.certainty == Certainty::Given);
-                }
-            }
+            leave_out_days_of_marks(&mut columns, &keys);
         }
         let is_identity = |column: &Column| {
             column

@@ -69,7 +69,7 @@ impl Rating {
             [(value, first, end), (scale, start, last)] => {
                 let of = between(*end, *start);
                 const OF: &str = "outof of von sur de su vande van z из starsoutof av avde af";
-                let is_scale = is_in(OF, &words(of).concat());
+                let is_scale = is_in(OF, &joined(of));
                 // Not "3–4", and no half behind stars.
                 let is_fraction = of.contains(['/', '⁄', ':'])
                     && words(of).is_empty()

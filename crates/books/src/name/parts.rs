@@ -3,7 +3,7 @@
 use super::is_suffix;
 use super::role::{is_role, is_span_of_years, without_roles};
 use super::word::{begins_with_given_name, is_dotted, is_title};
-use crate::text::{joined, words};
+use crate::text::joined;
 use crate::word_list::is_in;
 
 /// The texts between the commas of a name or a list, and the suffix of each ("Jr.").
@@ -49,7 +49,7 @@ impl Parts {
 /// Whether a text stands for the authors who are not named.
 fn is_further_people(part: &str) -> bool {
     const OTHERS: &str = "etal etalii andothers others ua etautres yotros идр ほか 他";
-    is_in(OTHERS, &words(part).concat())
+    is_in(OTHERS, &joined(part))
 }
 
 fn is_suffix_of_a_person(word: &str) -> bool {

@@ -6,7 +6,7 @@ use crate::csv::field::{Field, IDENTITIES};
 use crate::csv::headers;
 use crate::csv::reading::Certainty;
 use crate::csv::records::Record;
-use crate::text::words;
+use crate::text::{joined, words};
 use crate::word_list::is_in;
 
 /// Names of columns of a person's middle name, comparable and written as one word.
@@ -40,7 +40,7 @@ pub(super) fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
     });
     if !has_author
         && let Some(people) =
-            (columns.iter_mut()).find(|column| words(&column.name).concat() == "contributors")
+            (columns.iter_mut()).find(|column| joined(&column.name) == "contributors")
     {
         people.field = Some(Field::Author);
     }
@@ -58,7 +58,7 @@ pub(super) fn by_headers(names: &[String], sample: &[Record]) -> Vec<Column> {
         // "Number" behind it
         for at in 1..columns.len() {
             let is_number = matches!(
-                words(&columns[at].name).concat().as_str(),
+                joined(&columns[at].name).as_str(),
                 "number" | "no" | "nr" | "nummer" | "numero"
             );
             if is_number && columns[at - 1].field == Some(Field::Series) {
@@ -138,7 +138,7 @@ pub(super) fn keep_the_likeliest(columns: &mut [Column]) {
 /// Takes "Edition" for the kind of book where another column names the publisher: in French alone
 /// it is the publisher.
 pub(super) fn distinguish_editions_from_publishers(columns: &mut [Column]) {
-    let is_edition = |column: &Column| words(&column.name).concat() == "edition";
+    let is_edition = |column: &Column| joined(&column.name) == "edition";
     let is_publisher = |column: &Column| column.field == Some(Field::Publisher);
     let has_publisher = (columns.iter()).any(|column| is_publisher(column) && !is_edition(column));
     let is_english = |column: &Column| {
@@ -180,9 +180,8 @@ pub(super) fn leave_out_other_lengths(columns: &mut [Column]) {
 /// Takes columns "First" and "Last" that are both there for the author's names.
 pub(super) fn recognise_name_columns(columns: &mut [Column]) {
     let at = |columns: &[Column], name: &str| {
-        let is_so = |column: &Column| {
-            column.certainty != Certainty::Given && words(&column.name).concat() == name
-        };
+        let is_so =
+            |column: &Column| column.certainty != Certainty::Given && joined(&column.name) == name;
         columns.iter().position(is_so)
     };
     if let (Some(first), Some(last)) = (at(columns, "first"), at(columns, "last")) {
@@ -206,7 +205,7 @@ pub(super) fn recognise_name_columns(columns: &mut [Column]) {
         .any(|column| column.field == Some(Field::LastName))
     {
         for column in columns.iter_mut() {
-            let key = words(&column.name).concat();
+            let key = joined(&column.name);
             if column.field.is_none()
                 && column.certainty != Certainty::Given
                 && MIDDLE_NAMES.contains(&&*key)
@@ -214,6 +213,17 @@ pub(super) fn recognise_name_columns(columns: &mut [Column]) {
                 column.field = Some(Field::FirstName);
                 column.certainty = Certainty::Certain;
             }
+        }
+    }
+}
+
+/// Leaves out the days on which something was marked in a book: they are none of reading.
+pub(super) fn leave_out_days_of_marks(columns: &mut [Column], keys: &[String]) {
+    let has_marks = (keys.iter()).any(|key| matches!(key.as_str(), "highlight" | "clipping"));
+    for column in columns.iter_mut() {
+        let is_given = column.certainty == Certainty::Given;
+        if has_marks && !is_given && headers::is_bare_date(&column.name) {
+            column.field = None;
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::csv::CsvError;
 use crate::csv::field::{Field, field_names};
 use crate::csv::reading::Certainty;
 use crate::date::DateOrder;
-use crate::text::{clean, words};
+use crate::text::{clean, joined};
 
 /// A reader's own meanings of columns: the field's name, or `ignore`, by the column's header or its
 /// number from 1. `#2` is the second column whatever the headers say. A field of dates may say
@@ -114,9 +114,9 @@ pub(super) fn apply(mapping: &Mapping, columns: &mut [Column]) -> Result<(), Csv
     let (by_number, by_name): (Vec<_>, Vec<_>) =
         (mapping.iter()).partition(|(name, _)| numbered(name).is_some());
     for (name, meaning) in by_name.into_iter().chain(by_number) {
-        let wanted = words(name).concat();
+        let wanted = joined(name);
         let is_named = |column: &Column| {
-            column.name == *name || !wanted.is_empty() && words(&column.name).concat() == wanted
+            column.name == *name || !wanted.is_empty() && joined(&column.name) == wanted
         };
         let named = || {
             (0..columns.len())

@@ -7,7 +7,7 @@ use super::whole::year;
 use super::{Bare, without_year};
 use crate::name::{begins_with_given_name, likeness};
 use crate::series::trailing_brackets;
-use crate::text::words;
+use crate::text::joined;
 
 /// A sign between title and author.
 struct Sign {
@@ -220,7 +220,7 @@ impl Lines {
             let (left, right) = (first.0, last.1);
             let seen = &mut tally.seen;
             let mut score = |at: usize, text: &str| {
-                let is_again = !seen[at].insert(words(text).concat());
+                let is_again = !seen[at].insert(joined(text));
                 // A series is said again, too: "Star Wars: Heir to the Empire".
                 likeness(text) + if is_again && kind != COLON { 2 } else { 0 }
             };

@@ -240,7 +240,7 @@ impl Header {
 }
 
 /// The names of columns in a record. Columns without a name at the end are an exporter's slip.
-pub(in crate::csv) fn names(record: &Record) -> Vec<String> {
+pub(super) fn names(record: &Record) -> Vec<String> {
     let mut names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
     while names.len() > 1 && names.last().is_some_and(String::is_empty) {
         names.pop();

@@ -7,7 +7,7 @@ use crate::csv::headers;
 use crate::csv::records::{COMMAS, MAX_FIELDS, Record, Records, push_record};
 use crate::csv::shape::SHELF;
 use crate::csv::table::Table;
-use crate::text::words;
+use crate::text::joined;
 
 /// The rows of several sheets under all of their columns.
 pub(super) struct List {
@@ -67,7 +67,7 @@ impl List {
         let mut all = self.header.clone();
         let mut places: Vec<usize> = Vec::new();
         for name in header {
-            let key = |name: &String| (words(name).concat(), identity(name));
+            let key = |name: &String| (joined(name), identity(name));
             let is_same = |other: &String| match (key(other), key(name)) {
                 ((_, Some(a)), (_, Some(b))) => a == b,
                 ((a, _), (b, _)) => a == b && !a.is_empty(),
