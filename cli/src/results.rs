@@ -88,17 +88,29 @@ fn print(results: &Results, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// A table of which no spreadsheet runs a cell. Text is in quotes: some part cells at semicolons
-/// and tabs, too.
+/// A table of which no spreadsheet runs a cell.
 fn csv_of(rows: &[[String; 7]]) -> Result<String> {
-    let mut lines = csv::WriterBuilder::new()
-        .quote_style(csv::QuoteStyle::NonNumeric)
-        .from_writer(Vec::new());
-    lines.write_record(HEADER)?;
+    let mut table = Vec::new();
+    write_line(&HEADER.map(Cow::Borrowed), &mut table)?;
     for row in rows {
-        lines.write_record(row.iter().map(|cell| harmless(cell).into_owned()))?;
+        write_line(&row.each_ref().map(|cell| harmless(cell)), &mut table)?;
     }
-    Ok(String::from_utf8(lines.into_inner()?)?)
+    Ok(String::from_utf8(table)?)
+}
+
+/// Writes a line. Some spreadsheets part cells at semicolons and tabs, too: where there are any,
+/// texts are in quotes.
+fn write_line(cells: &[Cow<'_, str>; 7], table: &mut Vec<u8>) -> Result<()> {
+    let style = match cells.iter().any(|cell| cell.contains([';', '\t'])) {
+        true => csv::QuoteStyle::NonNumeric,
+        false => csv::QuoteStyle::Necessary,
+    };
+    let mut line = csv::WriterBuilder::new()
+        .quote_style(style)
+        .from_writer(table);
+    line.write_record(cells.iter().map(|cell| cell.as_bytes()))?;
+    line.flush()?;
+    Ok(())
 }
 
 /// A cell that no spreadsheet runs as a formula: behind an apostrophe, as in the server's exports.
