@@ -20,6 +20,11 @@ use crate::time::Time;
 /// The most that a lease may be extended beyond its usual length.
 pub(crate) const MAX_EXTENSION: Duration = Duration::from_secs(6);
 
+/// The longest time that a lease lasts from its renewal.
+pub(crate) fn longest(settings: &Settings) -> Duration {
+    settings.lease + MAX_EXTENSION
+}
+
 /// The document under [`keys::lease`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseDoc {
@@ -45,7 +50,7 @@ impl LeaseDoc {
     pub(crate) fn liveness(&self, now: Time, settings: &Settings) -> Liveness {
         if now > self.expires.plus(settings.write_delay) {
             Liveness::Expired
-        } else if self.expires > now.plus(settings.lease + MAX_EXTENSION + settings.write_delay) {
+        } else if self.expires > now.plus(longest(settings) + settings.write_delay) {
             Liveness::Implausible
         } else {
             Liveness::Live
@@ -122,7 +127,7 @@ impl Lease {
                 Liveness::Expired => {}
                 Liveness::Implausible => {
                     effects
-                        .sleep(settings.lease + MAX_EXTENSION + settings.write_delay)
+                        .sleep(longest(settings) + settings.write_delay)
                         .await;
                     let now = engine.read_fresh(async || read(effects, id).await).await?;
                     if now.as_ref() != Some(old) {

@@ -69,8 +69,13 @@ impl From<Inspection> for Assessment {
 /// Whether a state that is valid `until` then can still be relied on at `now`. A clock that has
 /// jumped back must not make it valid for longer than a lease can last.
 pub(crate) fn is_valid(until: Time, root: &Root, now: Time, settings: &Settings) -> bool {
-    let longest = settings.lease * 2;
-    now < until && (root.stage == Stage::Receiving || until <= now.plus(longest))
+    root.stage == Stage::Receiving && now < until || lasts(until, now, settings)
+}
+
+/// Whether a lease lasts `until` then, at `now`: that far ahead it is none.
+pub(crate) fn lasts(until: Time, now: Time, settings: &Settings) -> bool {
+    let longest = lease::longest(settings).max(settings.lease * 2);
+    now < until && until <= now.plus(longest)
 }
 
 impl<E: Effects> Engine<'_, E> {
@@ -139,7 +144,7 @@ impl<E: Effects> Engine<'_, E> {
         let lease = lease::read(self.effects, &root.id).await?;
         Ok(match lease {
             Some(lease) if lease.liveness(now, self.settings) == Liveness::Live => Assessment {
-                valid_until: lease.expires.min(now.plus(self.settings.lease)),
+                valid_until: lease.expires.min(now.plus(lease::longest(self.settings))),
                 state: Inspection::Running(root),
             },
             _ => Inspection::Idle(root).into(),

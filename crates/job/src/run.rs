@@ -184,22 +184,12 @@ impl<'a, E: Effects> Run<'a, E> {
     /// has taken: what waits for a provider costs little, and a lease that is longer than usual
     /// loses no more when its run dies than half of the time that the work has taken.
     async fn guard(&self) -> Stop {
-        let Settings {
-            cancel_look,
-            cancel_wait,
-            lease_renew,
-            ..
-        } = *self.engine.settings;
+        let settings = self.engine.settings;
         let began = self.engine.effects.monotonic();
-        let mut due = began + lease_renew;
+        let mut due = began + settings.lease_renew;
         loop {
             let now = self.engine.effects.monotonic();
-            // Work that has taken long may take longer: whoever cancels it waits a quarter of what
-            // it has taken, but hears in time that it is over.
-            let pause = cancel_look.max(((now - began) / CANCEL_LOOK_DIVISOR).min(cancel_wait / 2));
-            let pause = pause
-                .min(due.saturating_sub(now))
-                .max(cancel_look.min(lease_renew));
+            let pause = pause_of_guard(now - began, due.saturating_sub(now), settings);
             self.engine.effects.sleep(pause).await;
             if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
                 return Stop::Canceled;
@@ -208,7 +198,10 @@ impl<'a, E: Effects> Run<'a, E> {
             if now >= due {
                 let extension = ((now - began) / EXTENSION_DIVISOR).min(MAX_EXTENSION);
                 match self.lease.renew_for(self.engine, extension).await {
-                    Ok(true) => due = self.engine.effects.monotonic() + lease_renew + extension,
+                    Ok(true) => {
+                        let renewed = self.engine.effects.monotonic();
+                        due = renewed + settings.lease_renew + extension;
+                    }
                     Ok(false) => return Stop::Lost,
                     // The store may recover before the lease runs out; the fence tells.
                     Err(_) => {}
@@ -451,6 +444,25 @@ fn usable(budget: Duration, reserve: Duration) -> Duration {
     budget.saturating_sub(reserve.min(budget / 4))
 }
 
+/// The pause before a run wakes up that has worked for `taken`, and has to renew its lease after
+/// `left`. Work that has taken long may take longer: whoever cancels it waits a quarter of what it
+/// has taken, but hears in time that it is over, which takes a write delay. Wake-ups are evenly
+/// spread, so that the last of them is the renewal's.
+fn pause_of_guard(taken: Duration, left: Duration, settings: &Settings) -> Duration {
+    let Settings {
+        cancel_look,
+        cancel_wait,
+        lease_renew,
+        write_delay,
+        ..
+    } = *settings;
+    let in_time = cancel_wait.saturating_sub(write_delay).max(cancel_wait / 2);
+    let longest = cancel_look.max((taken / CANCEL_LOOK_DIVISOR).min(in_time));
+    let wake_ups = left.as_millis().div_ceil(longest.as_millis().max(1));
+    let pause = left / u32::try_from(wake_ups.max(1)).unwrap_or(u32::MAX);
+    pause.max(cancel_look.min(lease_renew))
+}
+
 /// Time for which a run may go on waiting when it does nothing else: until an eighth after its
 /// budget.
 fn time_to_wait(budget: Duration, elapsed: Duration) -> Duration {
@@ -482,6 +494,46 @@ mod tests {
             let usable = usable(SECONDS(budget), SECONDS(reserve));
             assert_eq!(usable, SECONDS(expected), "{reserve} s of {budget} s");
         }
+    }
+
+    /// The wake-ups of a run between two renewals of its lease, the first after `taken`.
+    fn wake_ups(mut taken: Duration, mut left: Duration, settings: &Settings) -> Vec<Duration> {
+        let mut pauses = Vec::new();
+        while !left.is_zero() {
+            let pause = pause_of_guard(taken, left, settings);
+            taken += pause;
+            left = left.saturating_sub(pause);
+            pauses.push(pause);
+        }
+        pauses
+    }
+
+    #[test]
+    fn a_run_that_waits_wakes_up_for_its_lease_and_in_time_for_who_cancels() {
+        let of = |settings: Settings, taken, left| {
+            let pauses = wake_ups(SECONDS(taken), SECONDS(left), &settings);
+            let longest = pauses.iter().max().copied().unwrap_or_default();
+            assert!(
+                longest + settings.write_delay.min(settings.cancel_wait / 2)
+                    <= settings.cancel_wait
+            );
+            assert!(longest <= settings.cancel_look.max(SECONDS(taken + left) / 4));
+            pauses.len()
+        };
+        // A lease of 9 s is renewed after 7, one of 16 s after 9.
+        assert_eq!(of(Settings::local(), 60, 7), 3);
+        assert_eq!(of(Settings::cloud(), 60, 9), 6);
+        // At first the lease is renewed after one second, and after three.
+        assert!(of(Settings::local(), 0, 1) <= 10);
+        assert!(of(Settings::cloud(), 0, 3) <= 3);
+        let never = Settings {
+            cancel_look: Duration::ZERO,
+            cancel_wait: Duration::ZERO,
+            lease_renew: SECONDS(1),
+            ..Settings::local()
+        };
+        let pause = pause_of_guard(SECONDS(60), SECONDS(7), &never);
+        assert!(!pause.is_zero(), "who looks all the time does nothing else");
     }
 
     #[test]

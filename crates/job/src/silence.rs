@@ -12,7 +12,7 @@ use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
-use crate::look::{Inspection, is_valid};
+use crate::look::{Inspection, is_valid, lasts};
 use crate::observer::REVIVAL_GRACE;
 use crate::settings::Settings;
 use crate::storage::decode_root;
@@ -122,7 +122,7 @@ impl<E: Effects> Engine<'_, E> {
         if is_too_long(now.since(silence.since), settings) {
             return Ok(None);
         }
-        if now < silence.valid_until && silence.valid_until <= now.plus(settings.lease * 2) {
+        if lasts(silence.valid_until, now, settings) {
             return Ok(Some(StillSilent { silence, bytes }));
         }
         let root = decode_root(effects, &silence.id, &bytes);
