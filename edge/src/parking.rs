@@ -312,3 +312,6 @@ impl Drop for ParkedCount<'_> {
         self.0.streams_parked.dec();
     }
 }
+
+#[cfg(test)]
+mod tests;

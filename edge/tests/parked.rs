@@ -4,7 +4,8 @@
 
 mod support;
 
-use http::Method;
+use futures::StreamExt;
+use http::{Method, Request};
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use support::{
     reader::{Reader, event},
@@ -313,4 +314,133 @@ async fn who_found_no_room_does_not_resume_without_any() {
     for reader in &mut readers {
         assert_eq!(news(reader).await, event(2, "completed", "all"));
     }
+}
+
+#[tokio::test]
+async fn a_restart_with_more_parked_streams_than_instances_is_a_pause() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topics: Vec<String> = (0..15).map(|n| format!("t{n}")).collect();
+    let mut followed = Vec::new();
+    for name in &topics {
+        app.world.topic(name).say("message", "1");
+        let mut reader = Reader::open(&edge, &events(name), &[]).await;
+        assert_eq!(reader.block().await, RETRY);
+        assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+        let mut socket = edge.connect(&socket(name)).await;
+        assert_eq!(message(&mut socket).await, "1");
+        followed.push((reader, socket));
+    }
+    metric(&edge, "edge_streams_parked 30").await;
+    app.kill().await;
+    for name in &topics {
+        app.world.topic(name).say("message", "2");
+    }
+    app.world.most_streams.store(3, SeqCst);
+    app.restart().await;
+    for (reader, socket) in &mut followed {
+        assert_eq!(news(reader).await, event(2, "message", "2"));
+        assert_eq!(message(socket).await, "2");
+    }
+    metric(&edge, "edge_streams_parked 30").await;
+}
+
+#[tokio::test]
+async fn a_stream_of_what_is_deleted_while_it_is_parked_is_over() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let mut followed = Vec::new();
+    for name in ["a", "b"] {
+        app.world.topic(name).say("message", "1");
+        let mut reader = Reader::open(&edge, &events(name), &[]).await;
+        assert_eq!(reader.block().await, RETRY);
+        assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+        let mut socket = edge.connect(&socket(name)).await;
+        assert_eq!(message(&mut socket).await, "1");
+        followed.push((reader, socket));
+    }
+    metric(&edge, "edge_streams_parked 4").await;
+    *app.world.forgotten.lock().unwrap() = Some("a".to_owned());
+    let (mut reader, mut socket) = followed.remove(0);
+    let (rest, is_clean) = reader.rest().await;
+    assert_eq!(rest.replace(STILL, "").replace(BEAT, ""), "");
+    assert!(is_clean);
+    while let Some(Ok(frame)) = within(socket.next()).await {
+        assert!(
+            !frame.is_text() || frame.to_text().is_ok_and(|text| text == "still"),
+            "{frame}"
+        );
+    }
+    // Nobody else's stream has anything to do with it.
+    metric(&edge, "edge_streams_parked 2").await;
+    app.world.topic("b").say("message", "2");
+    let (reader, socket) = &mut followed[0];
+    assert_eq!(news(reader).await, event(2, "message", "2"));
+    assert_eq!(message(socket).await, "2");
+}
+
+/// PROTOCOL.md, "Parked streams": who may not see the stream any more is cut short when it is
+/// resumed with his headers, and so asks for himself; the others have it.
+#[tokio::test]
+async fn who_has_lost_his_right_is_cut_when_a_parked_stream_is_resumed() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("message", "1");
+    let mut readers = Vec::new();
+    for token in ["bad", "good"] {
+        let path = format!("{}&token={token}", events("a"));
+        let mut reader = Reader::open(&edge, &path, &[]).await;
+        assert_eq!(reader.block().await, RETRY);
+        assert_eq!(news(&mut reader).await, event(1, "message", "1"));
+        metric(&edge, "edge_streams_parked 1").await;
+        readers.push(reader);
+    }
+    *app.world.revoked.lock().unwrap() = Some("bad".to_owned());
+    // While there is nothing to say nobody is told anything that he might not see.
+    for reader in &mut readers {
+        while reader.block().await != STILL {}
+    }
+    topic.say("message", "2");
+    topic.say("completed", "all");
+    let (rest, is_clean) = readers[0].rest().await;
+    assert_eq!(rest.replace(STILL, "").replace(BEAT, ""), "");
+    assert!(!is_clean, "it is cut, so that its client comes back");
+    assert_eq!(news(&mut readers[1]).await, event(2, "message", "2"));
+    assert_eq!(news(&mut readers[1]).await, event(3, "completed", "all"));
+    assert_eq!(readers[1].rest().await, (String::new(), true));
+}
+
+/// What a client says of parking does not reach the application: neither in place of what the edge
+/// says, nor where the edge says nothing.
+#[tokio::test]
+async fn a_client_offers_nothing() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let own = [("x-edge-park", "any"), ("X-Edge-Parked", "1")];
+    app.world.topic("a").say("message", "1");
+    let offers = || -> Vec<Option<String>> {
+        let opened = opened(&app, "a");
+        let offers = opened.iter().map(|seen| seen.header("x-edge-park"));
+        offers.map(|offer| offer.map(str::to_owned)).collect()
+    };
+    let mut reader = Reader::open(&edge, &events("a"), &own).await;
+    assert_eq!(reader.block().await, RETRY);
+    metric(&edge, "edge_streams_parked 1").await;
+    let offered = offers();
+    let posted = Reader::ask(&edge, Request::post("/echo"), &own).await;
+    assert_eq!(posted.status, 200);
+    let seen = app.world.seen(&Method::POST, "/echo");
+    assert_eq!(seen[0].header("x-edge-park"), None);
+    assert_eq!(seen[0].header("x-edge-parked"), None);
+
+    // From here on the edge offers nothing for a minute.
+    app.world.knows_no_parking.store(true, SeqCst);
+    metric(&edge, "edge_streams_parked 0").await;
+    let before = offers().len();
+    let mut late = Reader::open(&edge, &events("a"), &own).await;
+    assert_eq!(late.block().await, RETRY);
+    assert_eq!(news(&mut late).await, event(1, "message", "1"));
+    assert!(offered.iter().all(Option::is_some), "{offered:?}");
+    assert_eq!(offers()[before..], [None]);
 }

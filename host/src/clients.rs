@@ -344,11 +344,11 @@ impl Clients {
         };
         // An edge in front shares by itself.
         let sockets = sockets.filter(|_| method == Method::GET && !self.is_edge(&parts.headers));
-        if !self.is_edge(&parts.headers) {
-            parts.headers.remove(EDGE_PARK);
-        }
-        if let Some(sockets) = sockets {
-            sockets.offer_to_park(&mut parts.headers);
+        match sockets {
+            Some(sockets) => sockets.offer_to_park(&mut parts.headers),
+            None if self.is_edge(&parts.headers) => {}
+            // Nobody keeps a stream for a client that offers it by itself.
+            None => drop(parts.headers.remove(EDGE_PARK)),
         }
         ticket.mark(&mut parts.headers);
         reach(&mut parts, &caller);

@@ -294,6 +294,7 @@ fn a_request_arrives_with_spins_headers_which_a_client_cannot_forge() {
         host.address,
         "POST /echo/42/rest/?a=b HTTP/1.1\r\nhost: books.example\r\nconnection: close\r\n\
          spin-client-addr: 1.2.3.4:5\r\nspin-path-match-id: forged\r\nx-own: kept\r\n\
+         x-edge-park: any\r\n\
          content-length: 4\r\n\r\nbody",
     );
     assert_eq!(response.status, 200);
@@ -320,6 +321,7 @@ fn a_request_arrives_with_spins_headers_which_a_client_cannot_forge() {
         response.body
     );
     assert_eq!(response.body.matches("spin-client-addr").count(), 1);
+    assert!(!response.body.contains("x-edge-park"), "{}", response.body);
     assert!(response.body.ends_with("\n\nbody"));
 
     let without_host = exchange(host.address, "GET /echo/1 HTTP/1.0\r\n\r\n");

@@ -101,6 +101,10 @@ pub(crate) struct World {
     pub refused_questions: AtomicUsize,
     /// Whether every parked stream is called, for nothing.
     pub calls_in_vain: AtomicBool,
+    /// The most streams that it serves at a time; others are answered 503.
+    pub most_streams: AtomicUsize,
+    /// The topic of which it knows nothing any more: its streams are answered 404.
+    pub forgotten: Mutex<Option<String>>,
     /// Lets one answer of `/held` go.
     pub released: tokio::sync::Notify,
 }
@@ -119,6 +123,11 @@ impl World {
             .entry(name.to_owned())
             .or_insert_with(new)
             .clone()
+    }
+
+    /// Whether it knows nothing of a topic any more.
+    fn forgets(&self, name: &str) -> bool {
+        self.forgotten.lock().unwrap().as_deref() == Some(name)
     }
 
     /// Breaks off all open streams.
@@ -191,8 +200,14 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
             return answer(204, "");
         }
     }
+    if world.forgets(name) {
+        return answer(404, "no such topic");
+    }
     let (mut tx, rx) = mpsc::channel::<Result<Frame<Bytes>, io::Error>>(0);
-    world.streams.fetch_add(1, SeqCst);
+    if world.streams.fetch_add(1, SeqCst) >= world.most_streams.load(SeqCst) {
+        world.streams.fetch_sub(1, SeqCst);
+        return answer(503, "no instance is free");
+    }
     let (open, world) = (Open(world.clone()), world.clone());
     let each: usize = asked
         .get("each")
@@ -315,7 +330,7 @@ fn still_parked(world: &World, question: &[u8]) -> Response<Body> {
     let streams: Vec<String> = serde_json::from_slice(question).unwrap();
     let answers = streams.iter().map(|stream| {
         let (name, at, say): (String, usize, String) = serde_json::from_str(stream).unwrap();
-        let is_called = world.calls_in_vain.load(SeqCst);
+        let is_called = world.calls_in_vain.load(SeqCst) || world.forgets(&name);
         let is_silent = !is_called && world.topic(&name).entries.lock().unwrap().len() == at;
         is_silent.then(|| serde_json::json!({"after": 10, "stream": stream, "say": say}))
     });
@@ -451,6 +466,8 @@ impl App {
             knows_no_parking: AtomicBool::new(false),
             refused_questions: AtomicUsize::new(0),
             calls_in_vain: AtomicBool::new(false),
+            most_streams: AtomicUsize::new(usize::MAX),
+            forgotten: Mutex::new(None),
             released: tokio::sync::Notify::new(),
         });
         let app = Self {
