@@ -58,8 +58,13 @@ pub(crate) fn first_last(name: &str) -> String {
     let parts: Vec<&str> = name.split(',').map(str::trim).collect();
     let turned = match parts.as_slice() {
         [last, suffix] if is_suffix(suffix) => format!("{last} {suffix}"),
-        [last, first] => format!("{first} {last}"),
         [last, first, suffix] if is_suffix(suffix) => format!("{first} {last} {suffix}"),
+        // "Atwood, Margaret", "Atwood, Margaret, 1939-"
+        [last, first, life @ ..]
+            if (life.iter()).all(|part| part.starts_with(|c: char| c.is_ascii_digit())) =>
+        {
+            format!("{first} {last}")
+        }
         _ => name.to_owned(),
     };
     clean(&turned, MAX_NAME)

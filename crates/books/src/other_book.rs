@@ -322,6 +322,10 @@ fn is_for_others(words: &[String], title: &[String]) -> bool {
                 "notes",
             ]
             | ["young", "readers"]
+            | ["great" | "marvel", "illustrated"]
+            | ["classics", "illustrated"]
+            | ["classic", "starts"]
+            | ["stepping", "stone" | "stones"]
             | ["lesson" | "unit", "plan" | "plans"]
             | ["teachers", "manual"]
             | ["bande", "dessinee"]

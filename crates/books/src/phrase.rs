@@ -4,6 +4,7 @@ use crate::entities::unescape;
 use crate::numeral::{
     english_ordinal, in_digits, in_words, ordinal_in_digits, ordinal_in_words, roman,
 };
+use crate::other_book::names_set;
 use crate::series::{split_series, take_mark, trailing_brackets};
 use crate::text::{clean, words};
 use crate::title::{
@@ -27,8 +28,15 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
         title = before;
     }
     let (main, subtitle) = split_subtitle(title);
+    // An index may have "L'Étranger" as one word.
+    let mut elided = None;
     let main = match main.rsplit_once(", ") {
-        Some((main, article)) if is_article_behind(article) => main,
+        Some((main, article)) if is_article_behind(article) => {
+            if article.ends_with(['\'', '\u{2019}']) {
+                elided = Some(format!("{article}{main}"));
+            }
+            main
+        }
         _ => main,
     };
     let mut parts: Vec<&str> = main.split_whitespace().collect();
@@ -43,7 +51,17 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
         }
     };
     let spelled = phrase(&main);
+    if let Some(elided) = elided {
+        add(phrase(&elided));
+    }
     add(spelled.clone());
+    // "Salt Sea Omnibus Edition" is in an index without its last word, too.
+    if let [name @ .., set, last] = spelled.split(' ').collect::<Vec<_>>().as_slice()
+        && last.eq_ignore_ascii_case("edition")
+        && names_set(&words(set))
+    {
+        add(format!("{} {set}", name.join(" ")));
+    }
     let has = |word: &str| {
         spelled
             .split(' ')

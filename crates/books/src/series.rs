@@ -3,7 +3,7 @@
 use crate::Series;
 use crate::numeral::{number, ordinal, place_number};
 use crate::text::{clean, words};
-use crate::word_list::Words;
+use crate::word_list::{Words, is_in};
 
 /// Words that are followed by a volume's number.
 static LABELS: Words = Words::new(
@@ -17,8 +17,12 @@ const PART_LABELS: [&str; 5] = ["part", "parts", "pt", "teil", "episode"];
 /// Further labels, which are words of their own elsewhere in a title.
 static LABELS_AT_THE_END: Words = Words::new(
     "tomes tomos teile bande bucher livres libros libri delen del dil osa tom cilt kitap \
-    kniha ksiega czesc kotet bog bok kirja parte partie том книга часть volym",
+    kniha ksiega czesc kotet bog bok kirja parte partie том книга часть volym volumen \
+    volumul svazek кн частина τομοσ",
 );
+
+/// Those of them that are plurals: "3 tomes" are several books.
+const PLURALS: &str = "tomes tomos teile bande bucher livres libros libri delen";
 
 /// Words between the first and the last of several places.
 const UP_TO: [&str; 9] = ["and", "to", "a", "bis", "y", "e", "tot", "till", "through"];
@@ -100,8 +104,16 @@ fn mark(words: &[String]) -> Option<(usize, Place)> {
     let place = match &words[at + 1..] {
         // "Zweiter Band", "Second Book"
         [] => {
-            let at = at.checked_sub(1)?;
-            return Some((at, Place(ordinal(&words[at])?.to_string())));
+            let before = at.checked_sub(1)?;
+            // "2. osa"
+            let is_digits = words[before].bytes().all(|b| b.is_ascii_digit());
+            let place =
+                match is_digits && LABELS_AT_THE_END.has(&words[at]) && !is_in(PLURALS, &words[at])
+                {
+                    true => words[before].clone(),
+                    false => ordinal(&words[before])?.to_string(),
+                };
+            return Some((before, Place(place)));
         }
         [only] => place_number(only)?.to_string(),
         [the, only] if the == "the" => place_number(only)?.to_string(),
@@ -134,7 +146,7 @@ fn joined_to_its_label(word: &str) -> Option<Place> {
 /// The place that a word with a Chinese, Japanese or Korean counter is: "2巻", "第2卷", "2권", "第二巻".
 fn counted_in_chinese(word: &str) -> Option<Place> {
     // The Korean one as comparable words have it, in its letters.
-    const COUNTERS: [&str; 7] = [
+    const COUNTERS: [&str; 9] = [
         "巻",
         "卷",
         "\u{1100}\u{116f}\u{11ab}",
@@ -142,17 +154,26 @@ fn counted_in_chinese(word: &str) -> Option<Place> {
         "冊",
         "部",
         "集",
+        "編",
+        "篇",
     ];
     let word = word.strip_prefix('第').unwrap_or(word);
-    let digits = COUNTERS
+    let counted = COUNTERS
         .iter()
-        .find_map(|counter| word.strip_suffix(counter))?;
+        .find_map(|counter| word.strip_suffix(counter));
+    if is_in(HALVES, counted.unwrap_or(word)) {
+        return Some(Place(counted.unwrap_or(word).to_owned()));
+    }
+    let digits = counted?;
     if let Some(number) = chinese_number(digits) {
         return Some(Place(number.to_string()));
     }
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     Place::parse(digits).filter(|_| is_number)
 }
+
+/// What volumes are called where a work has two or three: "upper", "middle", "lower".
+const HALVES: &str = "上 中 下 前 後";
 
 /// A Chinese number from 1 to 19.
 fn chinese_number(word: &str) -> Option<usize> {

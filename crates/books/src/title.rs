@@ -485,11 +485,17 @@ impl Title {
 
     fn all_words(&self) -> Vec<&str> {
         let subtitle = bare_subtitle(&self.subtitle);
-        self.main
-            .iter()
-            .chain(subtitle)
-            .map(String::as_str)
-            .collect()
+        // "Salt Sea Omnibus Edition"
+        let main = match self.main.as_slice() {
+            [name @ .., last]
+                if EDITION.contains(&last.as_str())
+                    && name.last().map(std::slice::from_ref).is_some_and(names_set) =>
+            {
+                name
+            }
+            all => all,
+        };
+        main.iter().chain(subtitle).map(String::as_str).collect()
     }
 
     /// The title as it is when its volume counts as a word: "Salt Sea 2" for "Salt Sea, Vol. 2".
@@ -541,8 +547,14 @@ impl Title {
             return None;
         }
         let agreement = self.agrees_in_words(other)?;
+        // "Red Rising: Sons of Ares, Vol. 1" is the first of another series than "Red Rising 1".
+        let is_of_another = is_volume_open
+            && other.series.iter().any(|(name, place)| {
+                place.is_some() && !name.is_empty() && *name != without_series_word(&self.main)
+            });
         Some(Agreement {
             is_volume_open,
+            is_doubtful: agreement.is_doubtful || is_of_another,
             ..agreement
         })
     }
@@ -667,6 +679,22 @@ impl Title {
                 is_doubtful: false,
             });
         }
+        // "Mistfall 2: The Hollow Crown" and "Mistfall. The Hollow Crown"
+        let is_without = |numbered: &Self, others: &[&str]| {
+            numbered.number_before_a_name().is_some_and(|at| {
+                let mut words = numbered.all_words();
+                words.remove(at);
+                words == others
+            })
+        };
+        if is_without(self, &b) || is_without(other, &a) {
+            let numbered = if a.len() > b.len() { self } else { other };
+            return Some(Agreement {
+                left_out: numbered.main.last().cloned().into_iter().collect(),
+                is_volume_open: false,
+                is_doubtful: false,
+            });
+        }
         let (short, long, longer) = if a.len() <= b.len() {
             (a, b, other)
         } else {
@@ -687,6 +715,15 @@ impl Title {
             left_out,
             is_volume_open: false,
         })
+    }
+
+    /// Position of the number of a volume behind the name of a series, where the volume has a name
+    /// of its own.
+    fn number_before_a_name(&self) -> Option<usize> {
+        let (number, series) = self.main.split_last()?;
+        let is_place = number.len() <= 2 && number.bytes().all(|b| b.is_ascii_digit());
+        let is_name = || may_be_sibling(&self.subtitle) && !makes_other_book(&self.subtitle, &[]);
+        (is_place && !series.is_empty() && is_name()).then_some(series.len())
     }
 
     /// Whether both name one volume, as such or by the number at the end of a name.

@@ -5,6 +5,8 @@
 
 #[path = "lookalikes/kinds.rs"]
 mod kinds;
+#[path = "lookalikes/libraries.rs"]
+mod libraries;
 mod open_library;
 
 use books::{Endpoints, Found, Isbn, Record, Search, Wanted};
