@@ -266,11 +266,12 @@ fn listening(app: &App) -> u64 {
     live("status") + live("relay")
 }
 
+/// (A stream that has a budget is not parked: see below.)
 #[test]
 fn who_follows_a_silent_job_holds_no_instance_and_hears_what_it_says() {
     let app = Setup::new()
         .variable("provider_timeout_s", "60")
-        .tuning("heartbeat=1000")
+        .tuning("heartbeat=1000 stream_budget=0")
         .start();
     app.sandbox.open_library().behave(Fault::Hang.always());
     app.sandbox.google_books().behave(Fault::Hang.always());
