@@ -159,15 +159,17 @@ impl Edge {
         let streams = hub::Streams::new(relay, times.clone(), metrics.clone(), room);
         let gate = handshake::Gate::new(streams, sessions, limits.clone());
         let connections = Connections::new(limits.connections);
-        let proxy = proxy::Proxy::new(
+        let proxy = proxy::Proxy {
             upstream,
-            secret.clone(),
+            secret: secret.clone(),
+            uploads: Uploads::new(limits.uploads),
             limits,
             times,
-            metrics.clone(),
-            events.clone(),
+            metrics: metrics.clone(),
+            events: events.clone(),
             admission,
-        );
+            event_room,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 config,

@@ -24,16 +24,16 @@ use tokio_util::sync::CancellationToken;
 
 /// The proxy: forwards requests and answers between clients and the application.
 pub(crate) struct Proxy {
-    upstream: Arc<dyn Upstream>,
-    secret: Option<HeaderValue>,
-    limits: Limits,
-    times: Times,
-    metrics: Arc<Metrics>,
-    admission: Arc<Admission>,
-    events: Arc<Streams<Events>>,
-    uploads: Uploads,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) secret: Option<HeaderValue>,
+    pub(crate) limits: Limits,
+    pub(crate) times: Times,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) events: Arc<Streams<Events>>,
+    pub(crate) uploads: Uploads,
     /// Kilobytes of large events that are being passed on.
-    event_room: Arc<Semaphore>,
+    pub(crate) event_room: Arc<Semaphore>,
 }
 
 fn is_too_large(error: &BoxError) -> bool {
@@ -67,28 +67,6 @@ fn bad_upload(error: UploadError) -> Response<Body> {
 }
 
 impl Proxy {
-    pub(crate) fn new(
-        upstream: Arc<dyn Upstream>,
-        secret: Option<HeaderValue>,
-        limits: Limits,
-        times: Times,
-        metrics: Arc<Metrics>,
-        events: Arc<Streams<Events>>,
-        admission: Arc<Admission>,
-    ) -> Self {
-        Self {
-            upstream,
-            secret,
-            admission,
-            event_room: events.kind.event_room.clone(),
-            events,
-            uploads: Uploads::new(limits.uploads),
-            limits,
-            times,
-            metrics,
-        }
-    }
-
     /// Answers one request with the upstream's answer.
     pub(crate) async fn forward(
         &self,

@@ -63,17 +63,8 @@ pub(crate) async fn serve(
         return Ok(None);
     };
     let retention = exchange.config.settings.retention;
-    match write(
-        exchange.engine(),
-        &mut out,
-        &root,
-        Writer::new(&root, page).in_form(form),
-        &report,
-        retention,
-        answered,
-    )
-    .await
-    {
+    let writer = Writer::new(&root, &report, page).in_form(form);
+    match write(exchange.engine(), &mut out, writer, retention, answered).await {
         Ok(()) => out.finish().await,
         Err(problem) => {
             out.abort().await;
@@ -174,16 +165,14 @@ fn broke_off(exchange: &Exchange, root: &Root, problem: &str) {
 async fn write(
     engine: Engine<'_, Spin>,
     out: &mut platform::Writer,
-    root: &Root,
     mut writer: Writer<'_>,
-    report: &Report,
     retention: Duration,
     answered: api::envelope::Answered,
 ) -> Result<(), String> {
     let mut buffer = writer.begin();
     for list in writer.lists() {
         buffer.extend_from_slice(writer.open(*list));
-        let mut parts = engine.items(root, writer.range());
+        let mut parts = engine.items(writer.root(), writer.range());
         while let Some(items) = parts.try_next().await.map_err(|stop| stop.to_string())? {
             for item in &items {
                 buffer.extend(writer.item(item));
@@ -194,6 +183,6 @@ async fn write(
         }
         buffer.extend_from_slice(writer.close());
     }
-    buffer.extend(writer.end(report, retention, answered));
+    buffer.extend(writer.end(retention, answered));
     flush(out, &mut buffer).await
 }

@@ -95,6 +95,8 @@ impl Form {
 #[derive(Debug)]
 pub struct Writer<'a> {
     root: &'a Root,
+    /// Report of the job's first stage.
+    report: &'a Report,
     form: Form,
     /// The page that the client asked for.
     page: Option<Page>,
@@ -106,10 +108,12 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Spells the results of this job, which has ended; `page` when the client asked for one.
-    pub fn new(root: &'a Root, page: Option<Page>) -> Self {
+    /// Spells the results of this job, which has ended; `report` is that of its first stage, `page`
+    /// what the client asked for, if it did.
+    pub fn new(root: &'a Root, report: &'a Report, page: Option<Page>) -> Self {
         Self {
             root,
+            report,
             form: Form::V2,
             page,
             list: List::Books,
@@ -123,6 +127,11 @@ impl<'a> Writer<'a> {
     pub fn in_form(mut self, form: Form) -> Self {
         self.form = form;
         self
+    }
+
+    /// The job.
+    pub fn root(&self) -> &'a Root {
+        self.root
     }
 
     /// Indices of the items that are to be written.
@@ -195,13 +204,9 @@ impl<'a> Writer<'a> {
         b"]"
     }
 
-    /// Spells everything after the lists. `report` is that of the job's first stage.
-    pub fn end(
-        &self,
-        report: &Report,
-        retention: std::time::Duration,
-        answered: Answered,
-    ) -> Vec<u8> {
+    /// Spells everything after the lists.
+    pub fn end(&self, retention: std::time::Duration, answered: Answered) -> Vec<u8> {
+        let report = self.report;
         let mut bytes = Vec::new();
         match self.root.pipeline {
             Pipeline::CsvImport => bytes.extend(more_fields(&ImportTail {
