@@ -9,7 +9,7 @@ use api::v3::Kind;
 use futures::TryStreamExt;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
-use job::{Engine, Inspection, Report, Root, Stop};
+use job::{Engine, Inspection, Root, Stop};
 use platform::{Access, Exchange, Response, Spin};
 use serde_json::json;
 
