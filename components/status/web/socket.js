@@ -32,6 +32,8 @@ export function socket(job, signal, heard) {
 			meter.bytes += new Blob([data]).size;
 			meter.message(type === 'job_progress' && (payload.updatedAt ?? timestamp));
 			if (type === 'job_progress') job.apply({ ...payload, status: 'processing', message: payload.status });
+			// The server leaves it to its clients to close, for 10 s.
+			else if (type === 'job_complete' || type === 'error') socket.close(1000);
 		};
 		socket.onclose = async ({ code }) => {
 			clearInterval(ping);
