@@ -392,7 +392,7 @@ fn a_person_at_a_terminal_mends_what_failed() {
     let lines: Vec<&str> = failed.lines().collect();
     assert_eq!(
         lines[0],
-        "Import row,Import problem,Title,Author,ISBN,My Rating"
+        "\u{feff}Import row,Import problem,Title,Author,ISBN,My Rating"
     );
     assert_eq!(lines.len(), 5, "{failed}");
     let (_, default, _) = user.run(&["results", &first.id, "--only", "failed"]);

@@ -492,7 +492,7 @@ fn rows_that_failed_are_mended_and_imported_again() {
     assert_eq!(
         lines,
         [
-            "Import row,Import problem,Shelf,Title,Author,ISBN,My Rating",
+            "\u{feff}Import row,Import problem,Shelf,Title,Author,ISBN,My Rating",
             "3,\"Invalid ISBN (length), and no title\",b,,,12345,5",
             "4,Not found by any provider,'=1+1,Nobody Ever Wrote This Qwzx,Nobody Known,,3",
         ]

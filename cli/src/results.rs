@@ -58,9 +58,11 @@ fn put(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Text without control characters but for the ends of its lines and tabs.
+/// Text without control characters but for the ends of its lines and tabs, and without the byte
+/// order mark that a file has for spreadsheets.
 fn visible(text: &str) -> String {
     let is_seen = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    let text = text.trim_start_matches('\u{feff}');
     text.chars().filter(is_seen).collect()
 }
 
@@ -239,7 +241,7 @@ mod tests {
     /// In UTF-8 U+009B is the beginning of a command, too.
     #[test]
     fn nothing_that_is_shown_commands_the_terminal() {
-        let text = "a,\u{1b}]0;title\u{7}\tb\u{9b}2J\u{7f}\r\nc\n";
+        let text = "\u{feff}a,\u{1b}]0;title\u{7}\tb\u{9b}2J\u{7f}\r\nc\n";
         assert_eq!(visible(text), "a,]0;title\tb2J\r\nc\n");
     }
 

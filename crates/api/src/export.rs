@@ -16,7 +16,7 @@ use books::{ADDED_COLUMNS, Isbn};
 use job::{Item, Report, Root};
 use serde::Serialize;
 
-use self::columns::{Column, GOODREADS, SHORT, as_chosen, is_added, original, value};
+use self::columns::{Column, GOODREADS, SHORT, as_certain, as_chosen, is_added, original, value};
 use self::line::line;
 use crate::book::{Book, EnrichmentStatus};
 use crate::envelope::{Answered, Metadata, json};
@@ -26,6 +26,10 @@ use crate::status::Status;
 
 /// The media type of rows as JSON.
 pub const ROWS_TYPE: &str = "application/vnd.bookstrack.rows+json";
+
+/// The beginning of a table to mend, by which spreadsheets know UTF-8. A library has none: other
+/// programs would take it for a part of the first column's name.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The number of rows that a problem names.
 const MAX_ROWS_NAMED: usize = 100;
@@ -218,7 +222,11 @@ impl<'a> Export<'a> {
             Format::Csv => {
                 let added = ADDED_COLUMNS.iter().filter(|_| !self.only.all);
                 let names = added.map(|name| Cow::Borrowed(*name));
-                line(names.chain(self.columns.iter().map(|column| column.name.clone())))
+                let names = line(names.chain(self.columns.iter().map(|c| c.name.clone())));
+                match self.only.all {
+                    true => names,
+                    false => [BYTE_ORDER_MARK.as_bytes(), &names].concat(),
+                }
             }
             Format::Json => {
                 let mut bytes = br#"{"success":true,"data":"#.to_vec();
@@ -430,7 +438,7 @@ impl<'a> Export<'a> {
 
     /// Spells a book of the library, with what the provider knows of its edition.
     fn library_line(&mut self, item: &Item) -> Vec<u8> {
-        let item = &*as_chosen(item);
+        let item = &*as_certain(item);
         let book = Book::of(item);
         // Two books with one number would be taken for one.
         let found = match &item.found {

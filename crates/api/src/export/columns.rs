@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use books::{ADDED_COLUMNS, ReadingStatus};
+use books::{ADDED_COLUMNS, Found, ReadingStatus};
 use job::Item;
 
 use crate::book::chosen;
@@ -186,6 +186,18 @@ fn slashed(date: &str) -> String {
     match date.len() {
         10 => date.replace('-', "/"),
         _ => date.to_owned(),
+    }
+}
+
+/// An item as its library has it, without a match that may be another book: the number of that one
+/// would make it certain, here and elsewhere. (What has no title is known by its match alone.)
+pub(super) fn as_certain(item: &Item) -> Cow<'_, Item> {
+    match item.is_to_be_reviewed() && !item.wanted.title.is_empty() {
+        true => Cow::Owned(Item {
+            found: Some(Found::NotFound),
+            ..item.clone()
+        }),
+        false => as_chosen(item),
     }
 }
 

@@ -59,7 +59,10 @@ fn export_of(root: Root, library: &Library, items: &[Item], format: Format, only
         at: Time(0),
         took: Duration::ZERO,
     }));
-    String::from_utf8(bytes).unwrap()
+    let text = String::from_utf8(bytes).unwrap();
+    text.strip_prefix(BYTE_ORDER_MARK)
+        .unwrap_or(&text)
+        .to_owned()
 }
 
 const MIXED: &str = "My Stuff,Title,Author,ISBN,Finished,My Rating\n\
@@ -369,6 +372,55 @@ fn books_that_are_lost_are_rows_that_say_so() {
         "enrichmentStatus": "error", "nothingToAskBy": true,
     });
     assert_eq!(spelled, expected);
+}
+
+/// What may be another book is no part of a library that other programs read: imported again, the
+/// same question is open.
+#[test]
+fn a_doubtful_match_is_exported_once_a_person_has_confirmed_it() {
+    let library = read_csv(b"Title,Author\nThe Holy Bible,Anonymous\n", 9).unwrap();
+    let export_with = |confidence: f64, is_chosen: bool| {
+        let record = serde_json::json!({
+            "provider": "openlibrary", "authors": [{"name": "Anonymous"}],
+            "work": {"title": "The Holy Bible: Translated", "open_library_id": "OL1W"},
+            "edition": {"isbns": ["9780441013593"], "publisher": "A Publisher", "pages": 321},
+            "matched": {"by": "title_author", "confidence": confidence},
+        });
+        let record: books::Record = serde_json::from_value(record).unwrap();
+        let mut items = items(&library, |_| Found::Record(Box::new(record.clone())));
+        if is_chosen {
+            items[0].choice = Some(job::ChosenBy::Candidate);
+        }
+        let all = export(&library, &items, Format::Csv, "all");
+        let known = ["9780441013593", "OL1W", "A Publisher", "321"];
+        known.map(|known| all.contains(known))
+    };
+    assert_eq!(export_with(0.6, false), [false; 4]);
+    assert_eq!(export_with(0.6, true), [true; 4]);
+    assert_eq!(export_with(0.9, false), [true; 4]);
+}
+
+/// Without it a spreadsheet takes UTF-8 for the machine's own encoding. A library is for other
+/// programs, which would take it for a part of the first column's name.
+#[test]
+fn a_table_to_mend_says_how_it_is_encoded() {
+    let (library, items) = mixed();
+    let query = |format: &str, only: &str| {
+        let (root, report) = (root(), Report::default());
+        let query = Query::parse(&format!("format={format}&only={only}"));
+        let (format, only) = asked(&query).unwrap().unwrap();
+        Export::new(&root, &report, format, only).begin()
+    };
+    assert!(query("csv", "failed").starts_with("\u{feff}Import row,".as_bytes()));
+    assert!(query("csv", "all").starts_with(b"Book Id,"));
+    assert!(query("json", "failed").starts_with(b"{"));
+    let csv = format!(
+        "\u{feff}{}",
+        export(&library, &items, Format::Csv, "failed")
+    );
+    let again = read_csv(csv.as_bytes(), 100).unwrap();
+    assert_eq!(again.rejected(), 2);
+    assert_eq!(again.books.len(), 1);
 }
 
 /// A list of keys or numbers has no titles of its own: what was found has, and what was not is
