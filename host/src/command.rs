@@ -158,7 +158,7 @@ fn follow_logs(follow: &FollowLogs) -> anyhow::Result<()> {
         admin::serve(
             listener,
             Served::Logs(metrics),
-            ::edge::LocalNames::default(),
+            follow.local_name.iter().cloned().collect(),
         )
         .await;
         Ok(())

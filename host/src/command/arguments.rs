@@ -48,6 +48,10 @@ pub(super) struct FollowLogs {
     /// Address at which to serve /metrics
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
     pub(super) listen: SocketAddr,
+    /// A name that requests from this machine may ask for, besides addresses and localhost
+    /// (repeatable): the machine's own, say
+    #[arg(long, value_name = "NAME")]
+    pub(super) local_name: Vec<String>,
 }
 
 #[derive(Args)]
