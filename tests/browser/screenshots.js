@@ -8,7 +8,9 @@ const DIRECTORY = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
 await mkdir(DIRECTORY, { recursive: true });
-const [server, browser] = await Promise.all([Server.start(WATCHABLE), Browser.start()]);
+const OPERATOR_TOKEN = 'the-operator-of-the-pictures';
+const variables = { ...WATCHABLE.variables, operator_token: OPERATOR_TOKEN };
+const [server, browser] = await Promise.all([Server.start({ ...WATCHABLE, variables }), Browser.start()]);
 const shoot = (page, name) => page.screenshot({ path: `${DIRECTORY}${name}.jpg`, type: 'jpeg', quality: 80 });
 const halfway = (page) => eventually('half done', async () => (await page.locator('.percent').count()) && (await percent(page)) >= 50);
 const click = (page, name) => page.getByRole('button', { name }).click();
@@ -62,6 +64,20 @@ async function choosing(name, options) {
 	await page.context().close();
 }
 
+/** What an operator sees while an import runs, after others. */
+async function operator(name, options) {
+	const page = await browser.page(server, options);
+	await click(page, 'Try the sample library');
+	await halfway(page);
+	await page.goto('/#/operator');
+	await page.getByLabel('The operator’s token').fill(OPERATOR_TOKEN);
+	await page.keyboard.press('Enter');
+	await page.getByRole('heading', { name: 'Providers' }).waitFor();
+	await settle(page);
+	await shoot(page, name);
+	await page.context().close();
+}
+
 const finished = (page) => page.getByRole('heading', { name: /books found/ }).waitFor();
 const PICTURES = {
 	'import-running': (name) => library(name, halfway),
@@ -71,6 +87,7 @@ const PICTURES = {
 	'preview': (name) => preview(name, 'Babel;R. F. Kuang;9780063021426\nEmma;Jane Austen;9780141439587\nDune;Frank Herbert;9780441013593\n'),
 	'choosing': (name) => choosing(name, { viewport: { width: 720, height: 640 } }),
 	'choosing-phone': (name) => choosing(name, PHONE),
+	'operator': (name) => operator(name, { viewport: { width: 1000, height: 900 } }),
 	'scan': (name) => scan(name, { viewport: { width: 1100, height: 1040 } }),
 };
 const names = process.argv.slice(2);
