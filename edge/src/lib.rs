@@ -136,7 +136,7 @@ impl Edge {
             parking: parking.clone(),
             upstream: upstream.clone(),
             max_event: limits.event_bytes,
-            event_room: event_room.clone(),
+            event_room,
             answer_within: times.response_head,
             mends_budgets: config.mends_budgets,
         };
@@ -168,7 +168,6 @@ impl Edge {
             metrics: metrics.clone(),
             events: events.clone(),
             admission,
-            event_room,
         };
         Ok(Self {
             shared: Arc::new(Shared {

@@ -19,7 +19,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, req
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::sync::{Arc, OnceLock};
-use tokio::{select, sync::Semaphore};
+use tokio::select;
 use tokio_util::sync::CancellationToken;
 
 /// The proxy: forwards requests and answers between clients and the application.
@@ -32,8 +32,6 @@ pub(crate) struct Proxy {
     pub(crate) admission: Arc<Admission>,
     pub(crate) events: Arc<Streams<Events>>,
     pub(crate) uploads: Uploads,
-    /// Kilobytes of large events that are being passed on.
-    pub(crate) event_room: Arc<Semaphore>,
 }
 
 fn is_too_large(error: &BoxError) -> bool {
@@ -202,7 +200,7 @@ impl Proxy {
                 headers: parts.headers,
                 times: self.times.clone(),
                 max_event: self.limits.event_bytes,
-                event_room: self.event_room.clone(),
+                event_room: self.events.kind.event_room.clone(),
                 metrics: self.metrics.clone(),
                 shutdown: shutdown.clone(),
             };
