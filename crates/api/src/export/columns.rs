@@ -192,7 +192,8 @@ fn slashed(date: &str) -> String {
 /// An item as its library has it, without a match that may be another book: the number of that one
 /// would make it certain, here and elsewhere. (What has no title is known by its match alone.)
 pub(super) fn as_certain(item: &Item) -> Cow<'_, Item> {
-    match item.is_to_be_reviewed() && !item.wanted.title.is_empty() {
+    let is_doubtful = item.succeeded() && item.is_to_be_reviewed();
+    match is_doubtful && !item.wanted.title.is_empty() {
         true => Cow::Owned(Item {
             found: Some(Found::NotFound),
             ..item.clone()
