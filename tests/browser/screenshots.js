@@ -64,7 +64,7 @@ async function choosing(name, options) {
 	await page.context().close();
 }
 
-/** What an operator sees while an import runs, after others. */
+/** What an operator sees while an import runs. */
 async function operator(name, options) {
 	const page = await browser.page(server, options);
 	await click(page, 'Try the sample library');
