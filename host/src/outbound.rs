@@ -2,12 +2,13 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use admission::canonical;
 use http::header::{HeaderName, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Request, Response, Uri, header};
@@ -106,13 +107,24 @@ tokio::task_local! {
 }
 
 /// Whether an address is that of a neighbour on the same link, as a cloud's service of metadata and
-/// credentials is, or of nobody.
+/// credentials is, of such a service elsewhere, or of nobody: also where it is written as an
+/// address of IPv6.
 fn is_beside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()
-        }
-        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast(),
+    match canonical(address) {
+        IpAddr::V4(v4) => match v4.octets() {
+            // "This network", and the services of Alibaba Cloud, Oracle Cloud and Azure.
+            [0, ..] | [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16] => true,
+            _ => v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
+        },
+        IpAddr::V6(v6) => match v6.segments() {
+            // The services of AWS and Google Cloud.
+            [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, ..] => true,
+            // Translation within a network (RFC 8215), and the form that RFC 4291 has given up.
+            [0x64, 0xff9b, 1, .., high, low] | [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
+                is_beside(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into())
+            }
+            _ => v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast(),
+        },
     }
 }
 
@@ -432,7 +444,19 @@ mod tests {
         for beside in [
             "169.254.169.254",
             "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "2001:0:4136:e378:8000:63bf:5601:5601",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "100.100.100.200",
+            "192.0.0.192",
+            "168.63.129.16",
+            "::ffff:100.100.100.200",
             "fe80::1",
+            "0.1.2.3",
             "0.0.0.0",
             "::",
             "224.0.0.1",
@@ -443,6 +467,16 @@ mod tests {
             let left = others(&[beside, "192.0.2.1", "10.0.0.1", "2001:db8::1"]);
             let expected = ["192.0.2.1", "10.0.0.1", "2001:db8::1"];
             assert_eq!(left, Ok(expected.map(str::to_owned).into()), "{beside}");
+        }
+        // A network of one's own is none of these, nor is one that carries such an address.
+        for own in [
+            "fd00::1",
+            "100.64.0.1",
+            "64:ff9b::192.0.2.1",
+            "2001:db8::a9fe:a9fe",
+            "::1",
+        ] {
+            assert_eq!(others(&[own]).map(|left| left.len()), Ok(1), "{own}");
         }
     }
 

@@ -30,7 +30,8 @@ impl fmt::Display for ClientKey {
 }
 
 /// The IPv4 address that an IPv6 address embeds, else the address itself.
-fn canonical(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
     };

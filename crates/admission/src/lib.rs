@@ -11,7 +11,7 @@ mod address;
 mod limiter;
 mod policy;
 
-pub use address::{ClientKey, is_private, parse_address};
+pub use address::{ClientKey, canonical, is_private, parse_address};
 pub use limiter::{Full, Limiter, Permit};
 pub use policy::{
     Admission, Held, Limits, PerClient, ResponseAction, STREAM_BUDGET, StreamPlace, Ticket,
