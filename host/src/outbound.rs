@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -111,21 +111,47 @@ tokio::task_local! {
 /// address of IPv6.
 fn is_beside(address: IpAddr) -> bool {
     match canonical(address) {
-        IpAddr::V4(v4) => match v4.octets() {
-            // "This network", and the services of Alibaba Cloud, Oracle Cloud and Azure.
-            [0, ..] | [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16] => true,
-            _ => v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
-        },
+        IpAddr::V4(v4) => {
+            let is_this_network = v4.octets()[0] == 0;
+            is_this_network || v4.is_multicast() || v4.is_broadcast() || has_credentials(v4)
+        }
         IpAddr::V6(v6) => match v6.segments() {
-            // The services of AWS and Google Cloud.
-            [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, ..] => true,
-            // Translation within a network (RFC 8215), and the form that RFC 4291 has given up.
-            [0x64, 0xff9b, 1, .., high, low] | [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
-                is_beside(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into())
-            }
+            // AWS and Google Cloud keep a range each, then Oracle Cloud, Alibaba Cloud, Linode and
+            // Scaleway an address.
+            [0xfd00, 0x0ec2, ..]
+            | [0xfd20, 0x00ce, ..]
+            | [0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+            | [0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200]
+            | [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1]
+            | [0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042] => true,
+            [0x64, 0xff9b, 1, ..] => translated(v6).into_iter().any(has_credentials),
             _ => v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast(),
         },
     }
+}
+
+/// Whether an address is on the link, where most clouds have their service, or that of Alibaba
+/// Cloud, Oracle Cloud or Azure.
+fn has_credentials(v4: Ipv4Addr) -> bool {
+    v4.is_link_local()
+        || matches!(
+            v4.octets(),
+            [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16]
+        )
+}
+
+/// What an address of a network's own translator (RFC 8215) may stand for: the address tells
+/// nobody how long its prefix is, so by each length of RFC 6052.
+fn translated(v6: Ipv6Addr) -> [Ipv4Addr; 4] {
+    let bytes = v6.octets();
+    // The ninth byte belongs to no address.
+    [
+        [6, 7, 9, 10],
+        [7, 9, 10, 11],
+        [9, 10, 11, 12],
+        [12, 13, 14, 15],
+    ]
+    .map(|places| Ipv4Addr::from(places.map(|place| bytes[place])))
 }
 
 /// Names that lead to no neighbour: whoever answers for a name must not choose one. An operator who
@@ -446,11 +472,20 @@ mod tests {
             "::ffff:169.254.169.254",
             "::169.254.169.254",
             "64:ff9b::169.254.169.254",
+            "::ffff:0:169.254.169.254",
             "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1::a9:fea9:fe00:0",
+            "64:ff9b:1:6464:64:c800::",
             "2002:a9fe:a9fe::1",
             "2001:0:4136:e378:8000:63bf:5601:5601",
             "fd00:ec2::254",
             "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:100::100:200",
+            "fd00:a9fe:a9fe::1",
+            "fd00:42::42",
             "100.100.100.200",
             "192.0.0.192",
             "168.63.129.16",
@@ -473,6 +508,9 @@ mod tests {
             "fd00::1",
             "100.64.0.1",
             "64:ff9b::192.0.2.1",
+            "64:ff9b:1::10.0.0.1",
+            "fd00:c1::1",
+            "fd00:42::43",
             "2001:db8::a9fe:a9fe",
             "::1",
         ] {

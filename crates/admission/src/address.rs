@@ -40,10 +40,12 @@ pub fn canonical(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match v6.segments() {
-        // ::ffff:0:0/96 (RFC 4291) and 64:ff9b::/96 (RFC 6052).
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            pair(high, low)
-        }
+        // ::ffff:0:0/96 (RFC 4291), ::ffff:0:0:0/96 (RFC 2765) and 64:ff9b::/96 (RFC 6052).
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => pair(high, low),
+        // ::/96, which RFC 4291 has given up; `::` and `::1` are below it.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => pair(high, low),
         // 2002::/16 (RFC 3056).
         [0x2002, high, low, ..] => pair(high, low),
         // 2001::/32 (RFC 4380): the client's address is inverted.
@@ -123,6 +125,8 @@ mod tests {
         let client = key("192.0.2.33");
         for carrier in [
             "::ffff:192.0.2.33",
+            "::ffff:0:192.0.2.33",
+            "::192.0.2.33",
             "64:ff9b::192.0.2.33",
             "2002:c000:221::1",
             "2001:0:4136:e378:8000:63bf:3fff:fdde",
