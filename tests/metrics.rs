@@ -92,7 +92,8 @@ fn an_import_and_a_failed_job_are_counted() {
 
     // The same of the files, as of an application under Spin.
     let mut follower = Command::new(program("host"))
-        .args(["metrics", "--listen", "127.0.0.1:0", "--logs"])
+        .args(["metrics", "--listen", "127.0.0.1:0"])
+        .args(["--local-name", "monitor.example", "--logs"])
         .arg(app.state().join("logs"))
         .stdout(Stdio::piped())
         .spawn()
@@ -104,6 +105,10 @@ fn an_import_and_a_failed_job_are_counted() {
     let address = announced.trim().strip_prefix("Metrics on http://").unwrap();
     let address = address.strip_suffix("/metrics").unwrap().parse().unwrap();
     let followed = Request::new(address, "GET", "/metrics").send().text();
+    for (name, expected) in [("monitor.example", 200), ("evil.example", 421)] {
+        let request = Request::new(address, "GET", "/metrics").host(name);
+        assert_eq!(request.send().status(), expected, "{name}");
+    }
     follower.kill().unwrap();
     follower.wait().unwrap();
     for name in [

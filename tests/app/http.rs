@@ -32,6 +32,13 @@ impl Request {
         self
     }
 
+    /// Asks the address for another name than its own.
+    pub(crate) fn host(mut self, name: &str) -> Self {
+        let own = format!("host: {}", self.address);
+        self.head = self.head.replacen(&own, &format!("host: {name}"), 1);
+        self
+    }
+
     /// From another of this machine's own addresses.
     pub(crate) fn from(mut self, address: Ipv4Addr) -> Self {
         self.from = Some(address);
