@@ -10,7 +10,7 @@ export async function importing(page) {
 }
 
 export const begun = (page) => eventually('in the middle', async () => (await percent(page)) > 0);
-export const finished = (page) => page.getByRole('heading', { name: /\d+ of \d+ books found/ }).waitFor();
+export const finished = (page, options) => page.getByRole('heading', { name: /\d+ of \d+ books found/ }).waitFor(options);
 export const filter = (page, name) => page.locator('.filters span', { hasText: new RegExp(`^${name} `) });
 /** How many books a filter lets through, by what it says. */
 export const sum = async (page, name) => Number(await filter(page, name).locator('b').textContent());

@@ -50,9 +50,9 @@ for (const { name, chip } of WAYS) {
 		const before = await cost(page, name);
 		const progress = await percent(page);
 		if (name === 'WebSocket') {
-			await eventually('the end is told', () => sockets[0].received.at(-1).type === 'job_complete');
+			await eventually('the end is told', () => sockets[0].received.at(-1)?.type === 'job_complete');
 			// The server would close the socket by itself after 10 s.
-			page.setDefaultTimeout(5_000);
+			await finished(page, { timeout: 5_000 });
 		}
 		await finished(page);
 		await assertComplete(page);
