@@ -35,6 +35,17 @@ const LEAST_PACE: f64 = 0.125;
 /// Share of the configured rate by which an answer raises it again.
 const PACE_STEP: f64 = 0.1;
 
+/// What a run has asked a provider since it last said so in the store.
+pub(crate) struct AskedSince<'a> {
+    pub(crate) job: &'a str,
+    /// Whether the job goes on asking.
+    pub(crate) goes_on: bool,
+    /// Number of requests for which it took places.
+    pub(crate) requests: f64,
+    /// The share of the rate that was known then.
+    pub(crate) paced: f64,
+}
+
 /// Token-bucket limit on the requests to a provider.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateLimit {
@@ -255,18 +266,15 @@ impl ProviderState {
         self.tickets.contains_key(ticket)
     }
 
-    /// Merges what a run knows with what the store has, after the run took places for `taken`
-    /// requests. `job` is the name of its job, and whether it goes on asking. Returns how many ask
-    /// at present.
+    /// Merges what a run knows with what the store has. Returns how many ask at present.
     pub(crate) fn merge(
         &mut self,
         stored: Self,
         limit: RateLimit,
-        taken: f64,
-        job: (&str, bool),
-        paced: f64,
+        asked: &AskedSince<'_>,
         now: Time,
     ) -> usize {
+        let paced = asked.paced;
         // What the bucket refused to several at the same time is one refusal.
         let pace = match self.pace() < paced {
             true => stored.pace().min(self.pace()),
@@ -279,12 +287,12 @@ impl ProviderState {
         self.tickets = stored.tickets;
         self.runs = stored.runs;
         self.pace = pace;
-        self.take(limit, taken, now);
+        self.take(limit, asked.requests, now);
         self.runs
             .retain(|_, seen| now.since(*seen) < RUN_COUNTED_FOR);
-        match job {
-            (name, true) => self.runs.insert(name.to_owned(), now),
-            (name, false) => self.runs.remove(name),
+        match asked.goes_on {
+            true => self.runs.insert(asked.job.to_owned(), now),
+            false => self.runs.remove(asked.job),
         };
         self.runs.len().max(1)
     }
@@ -487,6 +495,15 @@ mod tests {
         assert!(state.open_for(NOW).is_some());
     }
 
+    fn asked(job: &str, goes_on: bool) -> AskedSince<'_> {
+        AskedSince {
+            job,
+            goes_on,
+            requests: 1.0,
+            paced: 1.0,
+        }
+    }
+
     #[test]
     fn a_refusal_slows_everybody_down_and_answers_make_it_good() {
         let mut state = ProviderState::default();
@@ -497,10 +514,7 @@ mod tests {
         state.record_refusal(NOW, Some(Duration::from_secs(30)), 0.0);
         assert_eq!(state.open_for(NOW), Some(Duration::from_secs(30)));
         let mut other = ProviderState::default();
-        assert_eq!(
-            other.merge(state.clone(), LIMIT, 1.0, ("b", true), 1.0, NOW),
-            1
-        );
+        assert_eq!(other.merge(state.clone(), LIMIT, &asked("b", true), NOW), 1);
         assert_eq!(other.pace(), 0.5);
         assert!(other.open_for(NOW).is_some());
         for _ in 0..6 {
@@ -514,7 +528,7 @@ mod tests {
         let mut state = ProviderState::default();
         let merge = |state: &mut ProviderState, job: &str, asks, now| {
             let stored = state.clone();
-            state.merge(stored, LIMIT, 1.0, (job, asks), 1.0, now)
+            state.merge(stored, LIMIT, &asked(job, asks), now)
         };
         assert_eq!(merge(&mut state, "a", true, NOW), 1);
         assert_eq!(merge(&mut state, "b", true, NOW), 2);

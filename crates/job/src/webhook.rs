@@ -148,6 +148,16 @@ fn message_id(root: &Root, notice: Notice) -> String {
     }
 }
 
+/// An attempt to send a message, which this run has claimed.
+struct Attempt {
+    key: String,
+    claimed: PendingMessage,
+    /// Makes the message of the time since when it is due.
+    notice: fn(Time) -> Notice,
+    /// The longest time to wait for its answer.
+    limit: Duration,
+}
+
 impl<E: Effects> Engine<'_, E> {
     /// Writes the mark that the webhook is to be told of a job that is about to end: by the holder
     /// of the claim, who has just written it, or by anybody at once.
@@ -204,14 +214,19 @@ impl<E: Effects> Engine<'_, E> {
     /// are not due, or somebody else's: `claim` is the one of the run that has just ended it. Never
     /// fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root, claim: Option<&Epoch>) {
-        type NoticeSince = fn(Time) -> Notice;
-        let messages: [(String, NoticeSince, _); 2] = [
+        let messages: [(String, fn(Time) -> Notice, _); 2] = [
             (keys::webhook_wait(&end.id), Notice::Waiting, None),
             (keys::webhook(&end.id), |_| Notice::Ended, claim),
         ];
         for (key, notice, claim) in messages {
             if let Some(claimed) = self.claim_message(&key, claim).await {
-                self.deliver(end, &key, claimed, notice, TIMEOUT).await;
+                let attempt = Attempt {
+                    key,
+                    claimed,
+                    notice,
+                    limit: TIMEOUT,
+                };
+                self.deliver(end, attempt).await;
             }
         }
     }
@@ -235,8 +250,13 @@ impl<E: Effects> Engine<'_, E> {
                 claimed
             }
         };
-        self.deliver(root, &key, claimed, Notice::Waiting, limit.min(TIMEOUT))
-            .await;
+        let attempt = Attempt {
+            key,
+            claimed,
+            notice: Notice::Waiting,
+            limit: limit.min(TIMEOUT),
+        };
+        self.deliver(root, attempt).await;
     }
 
     /// The message under `key`, once its next attempt is this run's: it is under `claim` already,
@@ -269,15 +289,13 @@ impl<E: Effects> Engine<'_, E> {
         self.pending_message(key).await.ok().flatten()
     }
 
-    /// Makes an attempt that is claimed.
-    async fn deliver(
-        &self,
-        root: &Root,
-        key: &str,
-        claimed: PendingMessage,
-        notice: fn(Time) -> Notice,
-        limit: Duration,
-    ) {
+    async fn deliver(&self, root: &Root, attempt: Attempt) {
+        let Attempt {
+            key,
+            claimed,
+            notice,
+            limit,
+        } = attempt;
         let Some(webhook) = &self.settings.webhook else {
             return;
         };
@@ -310,10 +328,10 @@ impl<E: Effects> Engine<'_, E> {
         }
         effects.log(event, line);
         let written = match is_over {
-            true => effects.delete(key).await,
+            true => effects.delete(&key).await,
             // After its claim it may be another's.
             false if claimed.is_due(now) => Ok(()),
-            false => self.mark(key, &claimed.failed(now)).await,
+            false => self.mark(&key, &claimed.failed(now)).await,
         };
         if let Err(error) = written {
             self.log_lost_state(root, &error);

@@ -12,7 +12,7 @@ use books::Provider;
 use crate::cadence::Forecast;
 use crate::document::Outage;
 use crate::effects::{Effects, StoreError};
-use crate::provider::{ProviderState, RateLimit};
+use crate::provider::{AskedSince, ProviderState, RateLimit};
 use crate::time::{Time, millis};
 
 /// The longest pause before a failed request is sent again, while the provider answers others.
@@ -359,13 +359,18 @@ impl ProviderSessions {
             let state = {
                 let mut session = session.borrow_mut();
                 let session = &mut *session;
-                let taken = std::mem::take(&mut session.taken);
-                let job = match &self.queueing {
+                let (job, goes_on) = match &self.queueing {
                     Queueing::Share { job } => (job.as_str(), goes_on),
                     Queueing::Ticket => ("", false),
                 };
-                let (limit, paced) = (session.limit, session.paced);
-                let runs = session.state.merge(stored, limit, taken, job, paced, now);
+                let asked = AskedSince {
+                    job,
+                    goes_on,
+                    requests: std::mem::take(&mut session.taken),
+                    paced: session.paced,
+                };
+                let limit = session.limit;
+                let runs = session.state.merge(stored, limit, &asked, now);
                 session.paced = session.state.pace();
                 session.share = 1.0 / f64::from(u32::try_from(runs).unwrap_or(u32::MAX));
                 session.askers = runs;
