@@ -18,8 +18,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, oneshot},
-    time::{Instant, sleep, timeout},
+    sync::{Notify, Semaphore, oneshot},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// The event by which the application parks a stream: the last of its answer.
@@ -30,7 +30,7 @@ const MAX_ASKED: usize = 100;
 const MAX_QUESTIONS: usize = 4;
 /// Largest size, in bytes, of an answer about one stream.
 const MAX_ANSWER: usize = 16 * 1024;
-/// Interval at which the edge looks whether it is time to ask about one of the streams.
+/// The shortest time between two looks whether it is time to ask about one of the streams.
 const TICK: Duration = Duration::from_millis(50);
 /// One in so many of a stream's pause: by that much it may be asked about early, together with
 /// others.
@@ -96,8 +96,8 @@ struct Waiting {
 #[derive(Default)]
 struct State {
     waiting: Vec<Waiting>,
-    /// Whether a task asks about the waiting streams.
-    is_watched: bool,
+    /// When the task that asks about the waiting streams looks again; `None`: there is no task.
+    next_look: Option<Instant>,
     /// Time until which no stream is parked.
     suspended_until: Option<Instant>,
 }
@@ -112,6 +112,8 @@ pub(crate) struct Parking {
     times: Times,
     questions: Semaphore,
     state: Mutex<State>,
+    /// Tells the task that a stream is due before it would look.
+    is_due_earlier: Notify,
 }
 
 impl Parking {
@@ -130,6 +132,7 @@ impl Parking {
             metrics,
             questions: Semaphore::new(MAX_QUESTIONS),
             state: Mutex::default(),
+            is_due_earlier: Notify::new(),
         })
     }
 
@@ -154,17 +157,25 @@ impl Parking {
     pub(crate) async fn keep(self: &Arc<Self>, parked: Parked) -> Verdict {
         let (sender, verdict) = oneshot::channel();
         let pause = Duration::from_millis(parked.after).clamp(TICK, LONGEST_PAUSE);
-        let now = Instant::now();
+        let due = Instant::now() + pause;
         {
             let mut state = self.state();
             state.waiting.push(Waiting {
-                due: now + pause,
-                early: now + pause - pause / EARLY_SHARE,
+                due,
+                early: due - pause / EARLY_SHARE,
                 stream: parked.stream,
                 verdict: sender,
             });
-            if !std::mem::replace(&mut state.is_watched, true) {
-                tokio::spawn(self.clone().watch());
+            match state.next_look {
+                None => {
+                    state.next_look = Some(due);
+                    tokio::spawn(self.clone().watch());
+                }
+                Some(next) if due < next => {
+                    state.next_look = Some(due);
+                    self.is_due_earlier.notify_one();
+                }
+                Some(_) => {}
             }
         }
         self.metrics.streams_parked.inc();
@@ -175,24 +186,27 @@ impl Parking {
     /// Asks about the streams, those that are due at nearly the same time together, until there are
     /// none.
     async fn watch(self: Arc<Self>) {
-        loop {
-            sleep(TICK).await;
+        while let Some(next) = { self.state().next_look } {
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.is_due_earlier.notified() => continue,
+            }
             let now = Instant::now();
             let mut due: Vec<Waiting> = {
                 let mut state = self.state();
                 state.waiting.retain(|stream| !stream.verdict.is_closed());
-                if state.waiting.is_empty() {
-                    state.is_watched = false;
-                    state.waiting = Vec::new();
-                    return;
-                }
-                match state.waiting.iter().any(|stream| stream.due <= now) {
-                    true => state
-                        .waiting
+                let due = match state.waiting.iter().any(|stream| stream.due <= now) {
+                    true => (state.waiting)
                         .extract_if(.., |stream| stream.early <= now)
                         .collect(),
                     false => Vec::new(),
+                };
+                let first = state.waiting.iter().map(|stream| stream.due).min();
+                state.next_look = first.map(|first| first.max(now + TICK));
+                if first.is_none() {
+                    state.waiting = Vec::new();
                 }
+                due
             };
             while !due.is_empty() {
                 let rest = due.split_off(due.len().min(MAX_ASKED));
