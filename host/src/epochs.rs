@@ -7,16 +7,16 @@
 
 use std::num::NonZero;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::memory::Asker;
+use crate::ticker::Ticker;
 use crate::turns::{Computing, Turn, Turns};
 
 const SLICE: Duration = Duration::from_millis(1);
@@ -30,8 +30,7 @@ const CROWDED: Duration = Duration::from_millis(4);
 /// Ends the time slices of an engine's instances, by its epochs. While none computes, nothing
 /// ticks: an idle host uses no processor time.
 pub(crate) struct EpochScheduler {
-    ticking: Arc<Ticking>,
-    ticker: Thread,
+    ticking: Ticking,
     zero: Instant,
     turns: Turns,
     /// The right to a long slice.
@@ -39,29 +38,41 @@ pub(crate) struct EpochScheduler {
     instances: AtomicU64,
 }
 
-#[derive(Default)]
 struct Ticking {
     /// Number of instances that compute. As long as there is one, ticks come: a single one could
     /// come before the instance has set its deadline, if the system lets others run meanwhile.
-    computing: AtomicUsize,
-    over: AtomicBool,
+    computing: Mutex<usize>,
+    ticker: Ticker,
+}
+
+impl Ticking {
+    /// Lets the epochs tick until what this returns is dropped.
+    fn begin(&self) -> Ticks<'_> {
+        let mut computing = self.computing();
+        if *computing == 0 {
+            self.ticker.run();
+        }
+        *computing += 1;
+        Ticks(self)
+    }
+
+    fn computing(&self) -> MutexGuard<'_, usize> {
+        self.computing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Lets the epochs tick until it is dropped.
 struct Ticks<'t>(&'t Ticking);
 
-impl<'t> Ticks<'t> {
-    fn begin(ticking: &'t Ticking, ticker: &Thread) -> Self {
-        if ticking.computing.fetch_add(1, Ordering::AcqRel) == 0 {
-            ticker.unpark();
-        }
-        Self(ticking)
-    }
-}
-
 impl Drop for Ticks<'_> {
     fn drop(&mut self) {
-        self.0.computing.fetch_sub(1, Ordering::AcqRel);
+        let mut computing = self.0.computing();
+        *computing -= 1;
+        if *computing == 0 {
+            self.0.ticker.stop();
+        }
     }
 }
 
@@ -116,23 +127,13 @@ impl EpochScheduler {
     }
 
     fn on(engine: &Engine, processors: usize) -> std::io::Result<Self> {
-        let ticking = Arc::new(Ticking::default());
         let engine = engine.clone();
-        let shared = ticking.clone();
-        let tick = move || {
-            while !shared.over.load(Ordering::Acquire) {
-                // Woken by each of a thousand short slices, it ticks once a millisecond.
-                if shared.computing.load(Ordering::Acquire) == 0 {
-                    std::thread::park();
-                }
-                std::thread::sleep(SLICE);
-                engine.increment_epoch();
-            }
-        };
-        let thread = std::thread::Builder::new().name("epochs".to_owned());
+        let ticker = Ticker::start("epochs", SLICE, move || engine.increment_epoch())?;
         Ok(Self {
-            ticking,
-            ticker: thread.spawn(tick)?.thread().clone(),
+            ticking: Ticking {
+                computing: Mutex::default(),
+                ticker,
+            },
             zero: Instant::now(),
             turns: Turns::new(processors),
             long: Arc::new(Semaphore::new(processors.div_ceil(2))),
@@ -186,7 +187,7 @@ impl EpochScheduler {
         std::future::poll_fn(|context| -> Poll<F::Output> {
             let began = micros();
             slice.0.began.store(began, Ordering::Relaxed);
-            let ticks = Ticks::begin(&self.ticking, &self.ticker);
+            let ticks = self.ticking.begin();
             let polled = work.as_mut().poll(context);
             drop(ticks);
             self.turns
@@ -198,13 +199,6 @@ impl EpochScheduler {
             polled
         })
         .await
-    }
-}
-
-impl Drop for EpochScheduler {
-    fn drop(&mut self) {
-        self.ticking.over.store(true, Ordering::Release);
-        self.ticker.unpark();
     }
 }
 

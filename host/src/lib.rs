@@ -33,6 +33,7 @@ pub mod metrics;
 mod outbound;
 pub mod routes;
 pub mod server;
+mod ticker;
 pub mod traces;
 mod turns;
 pub mod variables;
