@@ -2,6 +2,7 @@
 //! tokio's, which go by whole milliseconds and end up to two of them late: too late for who looks
 //! every millisecond.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
@@ -15,6 +16,13 @@ const EXACT: Duration = Duration::from_millis(3);
 /// The longest wait that ends exactly. Two milliseconds are little of a longer one: it ends with
 /// others of the same millisecond, which is cheaper.
 const SHORT: Duration = Duration::from_millis(20);
+
+/// The shortest wait that ends at a moment which it shares with others.
+const LONG: Duration = Duration::from_millis(500);
+
+/// Interval of the moments at which long waits end: silent jobs wake the host together instead of
+/// one after the other.
+const GRID: Duration = Duration::from_millis(64);
 
 /// Names [`Monotonic`] to the linker, for an instance of any lifetime.
 pub(crate) struct MonotonicLink;
@@ -52,6 +60,10 @@ impl monotonic_clock::Host for Monotonic<'_> {
 impl Monotonic<'_> {
     fn wait(&mut self, time: Duration) -> wasmtime::Result<Resource<DynPollable>> {
         let until = Instant::now().checked_add(time);
+        let until = match time >= LONG {
+            true => until.and_then(shared),
+            false => until,
+        };
         let wait = self.table.push(Wait {
             until,
             is_short: time <= SHORT,
@@ -59,6 +71,15 @@ impl Monotonic<'_> {
         })?;
         subscribe(self.table, wait)
     }
+}
+
+/// The first moment of the grid that is not before a time.
+fn shared(until: Instant) -> Option<Instant> {
+    static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let grid = GRID.as_nanos();
+    let over = until.saturating_duration_since(*ZERO).as_nanos() % grid;
+    let late = u64::try_from((grid - over) % grid).ok()?;
+    until.checked_add(Duration::from_nanos(late))
 }
 
 struct Wait {
@@ -90,5 +111,25 @@ impl Pollable for Wait {
         if !left().is_zero() {
             Delay::new(left()).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_waits_end_together_and_never_early() {
+        let now = Instant::now() + LONG;
+        let ends: Vec<Instant> = (0..128)
+            .map(|at| now + Duration::from_millis(at))
+            .map(|until| {
+                let end = shared(until).unwrap();
+                assert!(end >= until && end - until < GRID, "{:?}", end - until);
+                end
+            })
+            .collect();
+        let moments: std::collections::BTreeSet<_> = ends.iter().collect();
+        assert!(moments.len() <= 3, "{}", moments.len());
     }
 }
