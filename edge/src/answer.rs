@@ -166,13 +166,13 @@ impl Asked {
     }
 }
 
-/// The response when there are too many of something at the same time, in all: 503, as the
-/// application's own.
+/// The response when all clients together have too many of something at the same time: 503, with
+/// the application's own code.
 pub fn busy(message: &str) -> Response<Body> {
     refuse(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_BUSY", message)
 }
 
-/// The response when there are too many of something at the same time, of one client: 429.
+/// The response when one client has too many of something at the same time: 429.
 pub fn too_many(message: &str) -> Response<Body> {
     refuse(
         StatusCode::TOO_MANY_REQUESTS,

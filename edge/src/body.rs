@@ -123,7 +123,7 @@ impl http_body::Body for IdleTimeoutBody {
 pub enum BodyEnd {
     /// All of the body was taken.
     Complete,
-    /// The reader left before.
+    /// The reader left before the end of the body.
     Abandoned,
 }
 

@@ -84,8 +84,8 @@ pub struct Limits {
     pub streams_per_address: usize,
     /// Number of event streams of one path, that is of one job.
     pub streams_per_target: usize,
-    /// Number of upstream answers that event streams are fed from, one for all that see the same.
-    /// Each holds an instance of the application, which runs about 1,000.
+    /// Number of upstream answers that event streams are fed from: one answer for all streams that
+    /// say the same. Each holds an instance of the application, which runs about 1,000.
     pub upstream_streams: usize,
     /// Number of events that wait for one slow client, and that no later one replaces, before it is
     /// cut off.

@@ -25,7 +25,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// Event streams, as [`Streams`] share them.
+/// The kind of upstream stream whose messages are server-sent events, for [`Streams`] to share
+/// among clients.
 pub(crate) struct Events {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) max_event: usize,

@@ -66,9 +66,9 @@ impl Parked {
 /// What becomes of a parked stream.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It stays parked.
+    /// The stream stays parked, with what its client has now.
     Stay(Parked),
-    /// It is to be opened again, after this time: streams are not opened all at once.
+    /// The stream is to be opened again after this time, since not all are opened at once.
     Open(Duration),
     /// The application has been away for too long.
     GivenUp,

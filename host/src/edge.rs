@@ -63,8 +63,8 @@ impl Upstream for Relay {
 pub struct Sockets(Edge);
 
 impl Sockets {
-    /// The edge in front of `app`, which knows it by `secret`. When it ends it gives sockets
-    /// `drain` to close.
+    /// The edge in front of `app`, which believes its headers because of `secret`. When the edge
+    /// ends, sockets have the time `drain` to close.
     ///
     /// # Errors
     /// When the secret is not visible ASCII.

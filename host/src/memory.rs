@@ -88,7 +88,7 @@ pub(crate) struct InstanceMemory {
     shortage: MemoryShortage,
 }
 
-/// The outcome of an instance that lacked memory.
+/// Whether an instance was refused memory, or is ended so that others get its own.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryShortage {
     starved: Arc<AtomicBool>,

@@ -1527,8 +1527,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, and
+             *     0.7 or less when a person should look at it.
              */
             matchConfidence?: number;
             /**
@@ -2420,8 +2420,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, and
+             *     0.7 or less when a person should look at it.
              */
             matchConfidence?: number;
             metadata: components["schemas"]["Metadata"];
@@ -3376,8 +3376,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, and
+             *     0.7 or less when a person should look at it.
              */
             matchConfidence?: number;
             /**
@@ -4759,8 +4759,8 @@ export interface components {
             match?: components["schemas"]["MatchedBy"];
             /**
              * Format: double
-             * @description Confidence that the record is the book's: 1 when number, title and author all agree, below
-             *     0.7 when one of them differs.
+             * @description Confidence that the record is the book's: 1 when number, title and author all agree, and
+             *     0.7 or less when a person should look at it.
              */
             matchConfidence?: number;
             /**

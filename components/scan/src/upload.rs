@@ -153,8 +153,12 @@ pub(crate) enum Received {
     Exists(Box<Root>, String),
 }
 
-/// Decides on the upload: the same upload again is the same job, and another job of that name is in
-/// the way.
+/// What the client is answered: its new job, or the one that the same upload has made before.
+/// `chose` says that the client has chosen the job's name.
+///
+/// # Errors
+/// `IDEMPOTENCY_KEY_REUSED` or `JOB_EXISTS` when another upload has made the job of this name; when
+/// the store fails.
 pub(crate) async fn creation(
     exchange: &Exchange,
     new: &NewJob,

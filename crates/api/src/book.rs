@@ -201,8 +201,8 @@ pub struct Book<'a> {
     /// record, or it is of an earlier version.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matched: Option<MatchedBy>,
-    /// Confidence that the record is the book's: 1 when number, title and author all agree, below
-    /// 0.7 when one of them differs.
+    /// Confidence that the record is the book's: 1 when number, title and author all agree, and
+    /// 0.7 or less when a person should look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub match_confidence: Option<f64>,

@@ -185,8 +185,8 @@ pub struct Spelling {
 }
 
 impl Spelling {
-    /// The name of what streams of these jobs, each with the time of its creation, can share: those
-    /// with the same key say the same.
+    /// The key of the stream of these jobs, each given with the time of its creation: streams with
+    /// equal keys say the same under the same ids.
     pub fn stream_key<'a>(&self, jobs: impl IntoIterator<Item = (&'a JobId, Time)>) -> String {
         let words = match &self.generation {
             Generation::V2 => "v2".to_owned(),

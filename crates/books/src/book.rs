@@ -275,8 +275,8 @@ pub struct Record {
 pub struct Match {
     /// The identifier or the texts by which the record was found.
     pub by: MatchedBy,
-    /// Confidence in [0, 1]: 1 when number, title and author all agree, below 0.7 when one of them
-    /// differs.
+    /// Confidence in [0, 1]: 1 when number, title and author all agree, 0.7 or less when a person
+    /// should look at it ([`Self::is_doubtful`]).
     pub confidence: f32,
 }
 

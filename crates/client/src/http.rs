@@ -273,7 +273,7 @@ impl Http {
         Ok(Payload::new(&headers, Some(self.read(response).await?)))
     }
 
-    /// Sends a request without conditions, as [`Http::call`] does.
+    /// Sends a request as [`Http::call`] does, without conditional headers: the response has data.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         request: request::Builder,

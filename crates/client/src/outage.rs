@@ -14,7 +14,7 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// The server gave a sign of life.
+    /// No outage: the server gave a sign of life `now`.
     pub(crate) fn over(now: Instant) -> Self {
         Self {
             away: Duration::ZERO,

@@ -272,7 +272,8 @@ impl<E: Effects> Engine<'_, E> {
         }
     }
 
-    /// Gives the turn to the next.
+    /// Ends the turn: the next in the queue has it. Does nothing when the store fails; the turn
+    /// then ends by itself when its time is over.
     pub async fn end_turn(&self, turn: QueueTurn) {
         if turn.waits_since.is_some() {
             self.effects.log("turn-given-up", turn.line());

@@ -65,8 +65,8 @@ pub(crate) enum Settlement {
 
 impl<E: Effects> Engine<'_, E> {
     /// Waits until it is certain whether the job `made` has its name, which other creations may
-    /// have used at the same moment. When another creation overwrote its root without being
-    /// accepted, it is written again: that creator may be dead.
+    /// have used at the same moment. When another creation overwrote the root without being
+    /// accepted, the root of `made` is written again: the other creator may be dead.
     ///
     /// # Errors
     /// When the store goes on failing for longer than leases last.

@@ -81,7 +81,8 @@ impl Lettering {
         self.detection(named, book.confidence, book.lines.iter().chain(on_spine))
     }
 
-    /// A spine that names no book, if enough on it is sure. Lines are large from a height on.
+    /// The detection of a spine that names no book, if enough of its lettering is sure. Lines count
+    /// as large from the height `large_from` on.
     fn unknown(
         &self,
         unknown: &UnknownSpine,

@@ -85,6 +85,7 @@ impl Memory {
         })
     }
 
+    /// Whether what the providers said is not too old to count.
     fn is_believed(&self, now: Time) -> bool {
         let time = match self.record {
             Some(_) => FOUND_FOR,

@@ -76,7 +76,8 @@ impl StillSilent {
 }
 
 impl Silence {
-    /// The silence of the job whose root this is, read as these bytes.
+    /// The silence of the job with this `root`, which the store holds as `bytes`. The other two are
+    /// the fields of their names.
     pub(crate) fn of(root: &Root, bytes: &[u8], valid_until: Time, beat: Time) -> Self {
         Self {
             id: root.id.clone(),
@@ -95,8 +96,8 @@ impl Silence {
         pause.min(self.beat.since(now)).max(SHORTEST)
     }
 
-    /// Whether the watcher is due a sign of life, or nearly: so close before it no look of its own
-    /// is worth while. One that is due later than a whole interval was told by another clock.
+    /// Whether the watcher is due a sign of life, or so soon that a look of its own before that is
+    /// not worth while. A time more than a whole `interval` ahead is another clock's: it is due.
     #[must_use]
     pub fn is_beat_due(&self, now: Time, interval: Duration, settings: &Settings) -> bool {
         let pause = pause_in_silence(now.since(self.since), settings);

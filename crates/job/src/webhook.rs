@@ -112,7 +112,7 @@ impl PendingMessage {
         now.since(self.since) >= TRIED_FOR && self.since > Time(0)
     }
 
-    /// Whether the attempt is the holder's of this claim, for long enough to make it.
+    /// Whether the holder of this claim may make the attempt, and has the time to.
     fn is_for(&self, claim: Option<&Epoch>, now: Time) -> bool {
         claim.is_some() && self.claim.as_ref() == claim && now.plus(TIMEOUT) <= self.next
     }
@@ -343,7 +343,7 @@ impl<E: Effects> Engine<'_, E> {
         self.effects.log("webhook-state-lost", line);
     }
 
-    /// Reads the mark of a message.
+    /// Reads the message that `key` holds; `None` when there is none to deliver.
     ///
     /// # Errors
     /// When the store fails.

@@ -83,9 +83,9 @@ impl Incoming {
             .and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// The first of the headers that say who asks, or which request this is, that is there with
-    /// two values or with one that is no text. What stands before this application may have
-    /// believed another of them than the first.
+    /// The first header, of those that say who asks or which request this is, that has two values
+    /// or one that is no text. A proxy in front of the application may have believed another of
+    /// the two than the application would.
     #[must_use]
     pub(crate) fn ambiguous_header(&self) -> Option<&'static str> {
         SAID_ONCE.into_iter().find(|name| {

@@ -56,6 +56,7 @@ impl Guard {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts a read; fails when it is one more than the platform allows in a second.
     fn read(&self) -> Result<(), KvError> {
         let Some(limit) = self.limits.reads_per_second else {
             return Ok(());
@@ -66,6 +67,7 @@ impl Guard {
         })
     }
 
+    /// Counts a write; fails when it is one more than the platform allows in a second.
     fn write(&self) -> Result<(), KvError> {
         let Some(limit) = self.limits.writes_per_second else {
             return Ok(());

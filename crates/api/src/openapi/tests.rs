@@ -134,7 +134,7 @@ fn every_error_and_every_fixture_is_there() {
 }
 
 #[test]
-fn operations_have_names_of_their_own_and_succeed_somehow() {
+fn every_operation_has_its_own_name_and_a_success() {
     let description = description();
     let mut ids = BTreeSet::new();
     for (path, operations) in description["paths"].as_object().unwrap() {

@@ -46,7 +46,7 @@ pub struct BookBody {
     pub isbn: Option<String>,
 }
 
-/// A request to enrich, read.
+/// What a valid enrichment request asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Enrich {
     /// The client's name for the job.

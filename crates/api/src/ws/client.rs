@@ -27,7 +27,7 @@ pub enum ClientMessage {
     Ack(u64),
     /// A message of a later generation, which is ignored.
     Ignored,
-    /// Malformed: the socket is closed with 1002.
+    /// A message that cannot be read, and what is wrong with it: the socket is closed with 1002.
     Malformed(&'static str),
 }
 

@@ -106,8 +106,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<Decoded<'_>, CsvError> {
     })
 }
 
-/// Recognises a well-known type of file that is no CSV by its first bytes, as in "a JPEG image".
-/// Sixteen bytes are enough.
+/// The type of a file that is certainly no CSV, with its article ("a JPEG image"), by its first
+/// sixteen bytes; `None` when they are of no such type.
 #[must_use]
 pub fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);

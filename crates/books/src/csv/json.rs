@@ -68,7 +68,7 @@ pub(super) struct List {
     pub others: Vec<String>,
 }
 
-/// Whether a text is a JSON document or a line of one for each book.
+/// Whether a text is a JSON document, or has a JSON object for each book on a line of its own.
 pub(super) fn is_json(text: &str) -> bool {
     let text = start(text);
     let mut chars = text.chars();

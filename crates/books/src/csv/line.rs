@@ -23,7 +23,7 @@ pub(super) struct Line {
     pub author: String,
     /// The line's ISBN, or the fault of a line that is nothing but a number.
     pub isbn: Option<Result<Isbn, IsbnError>>,
-    /// Rating by stars behind the book, of five.
+    /// Rating out of five, of the stars that follow the book on its line.
     pub rating: Option<f64>,
     /// The status that a check box or words beside the book say.
     pub status: Option<ReadingStatus>,

@@ -44,8 +44,8 @@ pub(crate) fn order_in(cell: &str) -> Option<NameOrder> {
     }
 }
 
-/// The texts beside the only comma of a cell, where each may be a whole name: "Douglas Preston,
-/// Lincoln Child".
+/// The texts before and after the only comma of a cell, when each may be a whole name: "Douglas
+/// Preston, Lincoln Child".
 pub(super) fn two_sides(cell: &str) -> Option<(String, String)> {
     let people = people(cell.trim());
     let [person] = people.as_slice() else {

@@ -89,8 +89,8 @@ impl Store {
         write
     }
 
-    /// Applies a write at its replica, unless a later one has taken effect already and the last one
-    /// wins.
+    /// Applies a write at its replica; whether it took effect. It does not where the last write
+    /// wins and a later one is there already.
     pub(crate) fn apply(&mut self, write: &Write) -> bool {
         if self.variant.acknowledges_early() {
             self.pending

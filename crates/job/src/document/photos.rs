@@ -16,7 +16,8 @@ impl Root {
         u32::try_from(self.photos.iter().filter(ended).count()).unwrap_or(u32::MAX)
     }
 
-    /// Books recognised so far: on the photos looked at, then without those found twice.
+    /// Number of books recognised so far: the sum over the photos that were looked at and, once all
+    /// have been, without books that are on several.
     #[must_use]
     pub fn recognized_books(&self) -> u32 {
         if self.total > 0 {

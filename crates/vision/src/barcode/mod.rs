@@ -48,7 +48,8 @@ struct DecodedLine {
     to: (f32, f32),
 }
 
-/// Every ISBN in the photo, each once, at the place where most lines agree.
+/// Every ISBN in the photo, each once, at the place where most scan lines read it. `pulse` is
+/// called before each line, for the caller to renew its lease.
 pub(crate) fn read(photo: &Gray, pulse: &mut dyn FnMut()) -> Vec<Barcode> {
     let mut readings: BTreeMap<Isbn, Vec<DecodedLine>> = BTreeMap::new();
     let mut reduced;

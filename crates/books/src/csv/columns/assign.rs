@@ -217,7 +217,8 @@ pub(super) fn recognise_name_columns(columns: &mut [Column]) {
     }
 }
 
-/// Leaves out the days on which something was marked in a book: they are none of reading.
+/// Leaves out the column of days on which a passage was highlighted or clipped: nothing was begun
+/// or finished on them.
 pub(super) fn leave_out_days_of_marks(columns: &mut [Column], keys: &[String]) {
     let has_marks = (keys.iter()).any(|key| matches!(key.as_str(), "highlight" | "clipping"));
     for column in columns.iter_mut() {

@@ -112,7 +112,8 @@ impl LoneCells {
         self.is_after_short = !is_lone && record.count() < width;
     }
 
-    /// Whether they are a habit.
+    /// Whether titles alone in their records are a habit of this file: several, and no other lone
+    /// cell.
     pub(super) fn are_there(&self) -> bool {
         self.like_titles > 1 && self.others == 0
     }
