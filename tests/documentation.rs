@@ -332,7 +332,7 @@ fn the_limits_that_texts_repeat_are_those_that_are_enforced() {
             ),
         ),
         (", for ", " h: twice by the run", hours("TRIED_FOR")),
-        ("\nto ", " hours, for", hours("LONGEST_PAUSE")),
+        ("up to ", " hours, for", hours("LONGEST_PAUSE")),
         (
             "a failed job is kept for ",
             " minutes",
