@@ -11,7 +11,8 @@ use crate::date::{DateError, DateOrder, Interval, PartialDate, order_of, year_fi
 use crate::name::{NameOrder, is_family_first, order_in};
 use crate::text::words;
 
-/// The longest cell of names, in bytes, that is asked what the others mean: lists are long to read.
+/// The longest cell of names, in bytes, that is read for the order of names in its column. Longer
+/// ones are lists, which take long.
 pub(super) const MAX_TELLING: usize = 300;
 
 /// Counts of cells that tell how a column is to be read.
@@ -44,7 +45,7 @@ pub(super) struct Evidence {
     pub(super) ratings: u32,
     /// Number of ratings that are letters: "B+".
     pub(super) letters: u32,
-    /// Number of cells with a yes or no.
+    /// Number of cells that are a mark for yes or no.
     pub(super) marks: u32,
     /// Number of cells of nothing but stars, in a column of texts.
     pub(super) stars: u32,
