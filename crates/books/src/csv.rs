@@ -31,6 +31,7 @@ mod values;
 mod workbook;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
@@ -263,11 +264,35 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         (None, b'\t') => "tab".to_owned(),
         (None, delimiter) => char::from(delimiter).to_string(),
     };
+    let below = match &sheet {
+        // Arranged by the first sheet's header.
+        Some(sheet) if sheet.is_joined => None,
+        _ if json.is_some() => None,
+        _ => shape::of_tables_below(&table),
+    };
+    let table = match &below {
+        Some(below) => Table::new(
+            &below.text,
+            &Hints {
+                has_header: true,
+                ..Hints::default()
+            },
+        )?,
+        None => table,
+    };
+    let mut shelf = Shelf::default();
+    for shaped in shaped.iter().chain(&below) {
+        shelf.renumber(&shaped.numbers);
+    }
     let reading = Reading {
         program: None,
-        encoding: match json {
-            Some(_) => format!("JSON in {}", decoded.encoding),
-            None => decoded.encoding.to_owned(),
+        encoding: match &shaped {
+            _ if json.is_some() => format!("JSON in {}", decoded.encoding),
+            Some(table) if table.was_on_its_side => format!(
+                "a table on its side, its rows numbered by columns ({})",
+                decoded.encoding
+            ),
+            _ => decoded.encoding.to_owned(),
         },
         encoding_guessed: decoded.is_guessed,
         repaired: decoded.repaired,
@@ -277,25 +302,32 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
             .or(json.as_ref().map(|list| &list.others))
             .map_or(Vec::new(), Clone::clone),
         other_sheets_have_books: sheet.as_ref().is_some_and(|sheet| sheet.others_have_books),
-        header_row: Some(table.header_row).filter(|row| *row > 0),
+        header_row: Some(shelf.in_file(table.header_row)).filter(|row| *row > 0),
         lines_above: (table.lines_above.iter())
             .chain(sheet.iter().flat_map(|sheet| &sheet.lines_above))
-            .chain(shaped.iter().flat_map(|shaped| &shaped.lines_above))
+            .chain(
+                shaped
+                    .iter()
+                    .chain(&below)
+                    .flat_map(|shaped| &shaped.lines_above),
+            )
             .cloned()
             .collect(),
         columns: Vec::new(),
     };
     let columns = Columns::new(&table, mapping).map_err(|error| error.of_file(&reading))?;
     let mut reader = Reader {
-        shelf: Shelf::default(),
+        shelf,
+        others: below
+            .iter()
+            .flat_map(|shaped| &shaped.others)
+            .cloned()
+            .collect(),
         max_rows,
         row: 0,
         unclosed: 0,
         rereadable: table.body.len().saturating_mul(MAX_REREAD),
     };
-    if let Some(table) = &shaped {
-        reader.shelf.numbers.clone_from(&table.numbers);
-    }
     for (row, record) in &table.rows_above {
         reader.row = row - 1;
         if !record.is_empty() && !record.is_ruler() {
@@ -326,6 +358,8 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
 
 struct Reader {
     shelf: Shelf,
+    /// What stands in place of empty records, in order.
+    others: VecDeque<(u32, String)>,
     max_rows: usize,
     /// Number of the last record.
     row: u32,
@@ -369,7 +403,13 @@ impl Reader {
                 return Ok(Some(&body[records.position() - after..]));
             }
             if record.is_empty() || record.is_ruler() {
-                self.row = self.row.saturating_add(1);
+                match self.others.pop_front_if(|(row, _)| *row == self.row + 1) {
+                    Some((_, error)) => {
+                        self.next_row()?;
+                        self.shelf.reject(self.row, &error);
+                    }
+                    None => self.row = self.row.saturating_add(1),
+                }
                 continue;
             }
             self.next_row()?;

@@ -95,6 +95,11 @@ pub(super) fn beside_titles(header: &str) -> Option<Field> {
     known.or_else(|| by_keywords(header))
 }
 
+/// Whether a text is in the table of headers, which is quick to say.
+pub(super) fn is_in_table(text: &str) -> bool {
+    text.len() < 60 && dictionary().contains_key(&key(text))
+}
+
 /// The meaning of this header, exact or likely; `None` when it is not known.
 pub(super) fn meaning(header: &str) -> Option<Meaning> {
     let exact = known_meaning(header);

@@ -338,7 +338,7 @@ fn is_table(text: &str) -> bool {
 }
 
 /// The level and the text of a heading: "## Read in 2023", "To read:".
-fn heading(line: &str) -> Option<(usize, &str)> {
+pub(super) fn heading(line: &str) -> Option<(usize, &str)> {
     let bare = line.trim_start_matches('#');
     let level = line.len() - bare.len();
     if (1..7).contains(&level) && bare.starts_with(' ') {

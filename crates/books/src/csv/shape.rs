@@ -1,11 +1,20 @@
 //! Tables in other shapes, written as usual ones: other ends of lines, a line for each field,
-//! columns aligned by blanks, a column for each status, two tables side by side.
+//! columns aligned by blanks, a column for each status, tables that share a file.
+
+mod below;
+mod beside;
+mod sideways;
+
+pub(super) use below::of_tables_below;
+use beside::of_tables_side_by_side;
+use sideways::of_table_on_its_side;
 
 use super::headers;
 use super::notes::of_notes;
 use super::records::{Format, Record, Records, push_record};
 use super::status::{status, yes_or_no};
 use super::table::{DELIMITERS, MAX_HEADER};
+use crate::text::joined;
 
 /// The name of the column with what a sheet is called, or what stands above a table: the shelf, or
 /// the status, of its books.
@@ -19,6 +28,10 @@ pub(super) struct Shaped {
     pub numbers: Vec<u32>,
     /// Headings that say nothing of single books.
     pub lines_above: Vec<String>,
+    /// What stands in place of empty records: rows that are no books.
+    pub others: Vec<(u32, String)>,
+    /// Whether the books stood in columns, by which they are numbered.
+    pub was_on_its_side: bool,
 }
 
 impl Shaped {
@@ -37,6 +50,39 @@ impl Shaped {
         push_record(&mut self.text, fields);
         self.numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
     }
+}
+
+/// The place of each of these columns among those of all tables, which get the new ones; of two of
+/// one name each has its own.
+pub(super) fn places(all: &mut Vec<String>, names: &[String]) -> Vec<usize> {
+    // "Finished" is "Date Read", and no rating of ten is one of five.
+    let field = |name: &String| {
+        let meaning = headers::known_meaning(name)?;
+        let field = Some(meaning.field).filter(|field| !field.adds_up())?;
+        Some((field, headers::scale_in(name)))
+    };
+    let mut places: Vec<usize> = Vec::new();
+    for name in names {
+        let find = |is_same: &dyn Fn(&String) -> bool| {
+            let free = all
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| !places.contains(at));
+            free.filter(|(_, other)| is_same(other))
+                .map(|(at, _)| at)
+                .next()
+        };
+        let key = joined(name);
+        let place = find(&|other| !key.is_empty() && joined(other) == key).or_else(|| {
+            let said = field(name)?;
+            find(&|other| field(other) == Some(said))
+        });
+        places.push(place.unwrap_or(all.len()));
+        if place.is_none() {
+            all.push(name.clone());
+        }
+    }
+    places
 }
 
 /// The text with usual ends of lines, if it has none and others.
@@ -58,7 +104,9 @@ pub(super) fn as_table(text: &str, max_rows: usize) -> Option<Shaped> {
 
 /// The same for a sheet, whose cells are what they are.
 pub(super) fn of_sheet(text: &str, max_rows: usize) -> Option<Shaped> {
-    of_board(text, max_rows).or_else(|| of_tables_side_by_side(text, max_rows))
+    of_board(text, max_rows)
+        .or_else(|| of_table_on_its_side(text, max_rows))
+        .or_else(|| of_tables_side_by_side(text, max_rows))
 }
 
 /// A line of the form "Title: Dune".
@@ -273,115 +321,6 @@ fn of_board(text: &str, max_rows: usize) -> Option<Shaped> {
         for (row, book) in books {
             table.push(*row, std::iter::once(book).chain(names.get(at)));
         }
-    }
-    Some(table)
-}
-
-/// Two tables beside each other, an empty column between them, as one below the other. What stands
-/// above each is the shelf, or the status, of its books.
-fn of_tables_side_by_side(text: &str, max_rows: usize) -> Option<Shaped> {
-    /// Number of records among which the header is looked for.
-    const LINES: usize = 6;
-    let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ']);
-    let first = text.lines().next()?;
-    if first.len() > MAX_HEADER {
-        return None;
-    }
-    let delimiter = DELIMITERS
-        .into_iter()
-        .max_by_key(|delimiter| first.bytes().filter(|byte| byte == delimiter).count())?;
-    let between_titles = |names: &[String]| {
-        let is_title = |name: &String| headers::names_book(name);
-        let first = names.iter().position(is_title)?;
-        let last = names.iter().rposition(is_title)?;
-        let gap = names[first..last].iter().position(String::is_empty)?;
-        Some(first + gap)
-    };
-    let mut records = Records::new(text, Format::quoted(delimiter));
-    let mut record = Record::default();
-    let mut above: Vec<Vec<String>> = Vec::new();
-    let (names, gap) = loop {
-        if above.len() >= LINES || !records.read(&mut record) {
-            return None;
-        }
-        let names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
-        // To know a title's name is expensive, and each line here has cells of books.
-        let gap = match names.iter().any(String::is_empty) {
-            true => between_titles(&names),
-            false => None,
-        };
-        match gap {
-            Some(gap) => break (names, gap),
-            None => above.push(names),
-        }
-    };
-    let (left, right) = (&names[..gap], &names[gap + 1..]);
-    let (mut left_rows, mut right_rows) = (Vec::new(), Vec::new());
-    let mut number = above.len() + 1;
-    while left_rows.len() + right_rows.len() <= max_rows && records.read(&mut record) {
-        number += 1;
-        let cells: Vec<String> = record.fields().map(str::to_owned).collect();
-        // Text between them or behind them: then they are one table.
-        let is_text = |cell: &String| !cell.trim().is_empty();
-        if cells.get(gap).is_some_and(is_text) || cells.iter().skip(names.len()).any(is_text) {
-            return None;
-        }
-        let is_filled = |cells: &[String]| cells.iter().any(|cell| !cell.trim().is_empty());
-        let border = gap.min(cells.len());
-        let behind = (gap + 1).min(cells.len());
-        if is_filled(&cells[..border]) {
-            left_rows.push((number, cells[..border].to_vec()));
-        }
-        if is_filled(&cells[behind..]) {
-            right_rows.push((number, cells[behind..].to_vec()));
-        }
-    }
-    // The columns of both, by their names.
-    let same = |a: &String, b: &String| crate::text::words(a) == crate::text::words(b);
-    let mut all: Vec<String> = left.to_vec();
-    let places: Vec<usize> = (right.iter())
-        .map(|name| {
-            let known = all.iter().position(|other| same(other, name));
-            known.unwrap_or_else(|| {
-                all.push(name.clone());
-                all.len() - 1
-            })
-        })
-        .collect();
-    let label_of = |from: usize, to: usize| -> String {
-        let line = above.last().map(Vec::as_slice).unwrap_or_default();
-        let cells = line.iter().skip(from).take(to - from);
-        let filled: Vec<&str> = (cells.map(String::as_str))
-            .filter(|cell| !cell.is_empty())
-            .collect();
-        match filled.as_slice() {
-            [label] => (*label).to_owned(),
-            _ => String::new(),
-        }
-    };
-    let labels = [label_of(0, gap), label_of(gap + 1, names.len())];
-    let are_labelled = labels.iter().all(|label| !label.is_empty());
-    let told = above.len() - usize::from(are_labelled);
-    let mut table = Shaped::with_room(text.len() * 2);
-    for (at, line) in above[..told].iter().enumerate() {
-        table.push(at + 1, line);
-    }
-    let width = all.len();
-    let shelf = are_labelled.then_some(SHELF);
-    table.push(above.len() + 1, all.iter().map(String::as_str).chain(shelf));
-    let mut push_row = |number: usize, cells: Vec<String>, label: &str| {
-        let cells = (0..width).map(|at| cells.get(at).map_or("", String::as_str));
-        table.push(number, cells.chain(are_labelled.then_some(label)));
-    };
-    for (number, row) in left_rows {
-        push_row(number, row, &labels[0]);
-    }
-    for (number, row) in right_rows {
-        let mut cells = vec![String::new(); width];
-        for (place, cell) in places.iter().zip(row) {
-            cells[*place] = cell;
-        }
-        push_row(number, cells, &labels[1]);
     }
     Some(table)
 }

@@ -35,7 +35,7 @@ const MAX_MERGED_SHELVES: usize = 200;
 pub(super) struct Shelf {
     pub library: Library,
     /// The numbers that the records have in the user's file, where they were arranged anew.
-    pub numbers: Vec<u32>,
+    numbers: Vec<u32>,
     problem_cells: Room<MAX_PROBLEM_CELLS>,
     book_cells: Room<MAX_BOOK_CELLS>,
     by_isbn: HashMap<Isbn, Vec<usize>>,
@@ -249,8 +249,13 @@ impl Shelf {
         same_edition.or_else(same_title).or_else(same_work).copied()
     }
 
+    /// Sets the numbers that the records have in what was read so far.
+    pub(super) fn renumber(&mut self, numbers: &[u32]) {
+        self.numbers = numbers.iter().map(|number| self.in_file(*number)).collect();
+    }
+
     /// The number in the user's file of the record with this number.
-    fn in_file(&self, number: u32) -> u32 {
+    pub(super) fn in_file(&self, number: u32) -> u32 {
         let at = number as usize;
         (self.numbers.get(at.saturating_sub(1)).copied()).unwrap_or(number)
     }

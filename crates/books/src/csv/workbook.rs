@@ -39,6 +39,8 @@ const NO_SUCH_PLACE: &str = "a cell is said to be where no sheet has one";
 pub(super) struct Sheet {
     pub text: String,
     pub name: String,
+    /// Whether the text is that of several sheets.
+    pub is_joined: bool,
     /// The sheets that were not read.
     pub others: Vec<String>,
     /// Whether one of them may have books.
@@ -107,6 +109,7 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
     }
     let others_have_books = likeness == Likeness::Books && names.len() > readable;
     let joined = list.filter(|list| list.sheets.len() > 1);
+    let is_joined = joined.is_some();
     let (text, read, lines_above) = match joined {
         Some(list) => (list.text()?, list.sheets.join(", "), list.lines_above),
         None => (text, name.clone(), Vec::new()),
@@ -117,6 +120,7 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
         lines_above,
         text,
         name: read,
+        is_joined,
         kind: match kind {
             Kind::Excel => "Excel workbook",
             Kind::OpenDocument => "OpenDocument spreadsheet",

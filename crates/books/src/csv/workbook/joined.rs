@@ -2,12 +2,9 @@
 
 use super::{MAX_TEXT, sheet_hints, too_large};
 use crate::csv::CsvError;
-use crate::csv::field::{Field, IDENTITIES};
-use crate::csv::headers;
 use crate::csv::records::{COMMAS, MAX_FIELDS, Record, Records, push_record};
-use crate::csv::shape::SHELF;
+use crate::csv::shape::{SHELF, places};
 use crate::csv::table::Table;
-use crate::text::joined;
 
 /// The rows of several sheets under all of their columns.
 pub(super) struct List {
@@ -63,24 +60,8 @@ impl List {
         if self.size > MAX_TEXT {
             return Err(too_large());
         }
-        // The place of each of its columns; of two of one name each has its own.
         let mut all = self.header.clone();
-        let mut places: Vec<usize> = Vec::new();
-        for name in header {
-            let key = |name: &String| (joined(name), identity(name));
-            let is_same = |other: &String| match (key(other), key(name)) {
-                ((_, Some(a)), (_, Some(b))) => a == b,
-                ((a, _), (b, _)) => a == b && !a.is_empty(),
-            };
-            let known = all.iter().enumerate();
-            let place = (known.filter(|(at, _)| !places.contains(at)))
-                .find(|(_, other)| is_same(other))
-                .map(|(at, _)| at);
-            places.push(place.unwrap_or(all.len()));
-            if place.is_none() {
-                all.push(name.clone());
-            }
-        }
+        let places = places(&mut all, header);
         if all.len() + 1 >= MAX_FIELDS {
             return Ok(false);
         }
@@ -139,13 +120,6 @@ impl List {
         }
         Ok(text)
     }
-}
-
-/// The meaning of a header that names books, by whatever word.
-fn identity(header: &str) -> Option<Field> {
-    let meaning = headers::known_meaning(header)?;
-    let names = IDENTITIES.contains(&meaning.field) || meaning.field == Field::Author;
-    names.then_some(meaning.field)
 }
 
 /// Whether a program gave a sheet its name: "Sheet1", "Tabelle 2".
