@@ -163,23 +163,49 @@ fn excel(row: &str) -> Vec<u8> {
 }
 
 fn excel_with(row: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
-    let sheet = format!(
-        r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
-        <row r="1"><c r="A1" t="inlineStr"><is><t>Title</t></is></c><c r="B1" t="inlineStr"><is><t>Author</t></is></c></row>
+    let sheet = sheet_of_books(row);
+    let book = [("xl/worksheets/sheet1.xml", sheet.as_bytes())];
+    excel_of(&["sheet1.xml"], &[&book, parts].concat())
+}
+
+/// A sheet with this row below a header and a book.
+fn sheet_of_books(row: &str) -> String {
+    sheet(&format!(
+        r#"<row r="1"><c r="A1" t="inlineStr"><is><t>Title</t></is></c><c r="B1" t="inlineStr"><is><t>Author</t></is></c></row>
         <row r="2"><c r="A2" t="inlineStr"><is><t>Dune</t></is></c><c r="B2" t="inlineStr"><is><t>Frank Herbert</t></is></c></row>
-        {row}</sheetData></worksheet>"#
+        {row}"#
+    ))
+}
+
+fn sheet(rows: &str) -> String {
+    format!(
+        r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>"#
+    )
+}
+
+/// A workbook of these parts, with a sheet for each of the targets.
+fn excel_of(targets: &[&str], parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut sheets, mut relations) = (String::new(), String::new());
+    for (at, target) in targets.iter().enumerate() {
+        sheets += &format!(r#"<sheet name="S{at}" sheetId="{at}" r:id="r{at}"/>"#);
+        relations += &format!(
+            r#"<Relationship Id="r{at}"
+            Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/{target}"/>"#
+        );
+    }
+    let workbook = format!(
+        r#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets>{sheets}</sheets></workbook>"#
     );
-    let workbook = br#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-        xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="A" sheetId="1" r:id="a"/></sheets></workbook>"#;
-    let relations = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a"
-        Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#;
+    let relations = format!(
+        r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{relations}</Relationships>"#
+    );
     let package = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a"
         Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
-    let book: [(&str, &[u8]); 4] = [
+    let book: [(&str, &[u8]); 3] = [
         ("_rels/.rels", package),
-        ("xl/workbook.xml", workbook),
-        ("xl/_rels/workbook.xml.rels", relations),
-        ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
+        ("xl/workbook.xml", workbook.as_bytes()),
+        ("xl/_rels/workbook.xml.rels", relations.as_bytes()),
     ];
     archive(&[&book, parts].concat())
 }
@@ -252,6 +278,76 @@ fn elements_without_end_are_refused() {
         let refused = refusal(&excel_with("", &[(name, text.as_bytes())]));
         assert!(refused.contains("too large"), "{name}: {refused}");
     }
+}
+
+/// Each is an event of the reader, whatever the part and wherever in it.
+#[test]
+fn tags_and_entities_without_end_are_refused() {
+    let text = |inner: &str| format!("<sst xmlns='x'><si><t>{inner}</t></si></sst>");
+    for (name, content) in [
+        (
+            "xl/worksheets/sheet1.xml",
+            sheet(&"<row/>".repeat(5_100_000)),
+        ),
+        ("xl/worksheets/sheet1.xml", sheet(&"<c/>".repeat(5_100_000))),
+        ("xl/sharedStrings.xml", text(&"<r/>".repeat(5_100_000))),
+        ("xl/sharedStrings.xml", text(&"&lt;".repeat(5_100_000))),
+        ("xl/media/sheet.png", sheet(&"<c/>".repeat(5_100_000))),
+    ] {
+        let refused = refusal(&excel_of(&[], &[(name, content.as_bytes())]));
+        assert!(refused.contains("too large"), "{name}: {refused}");
+    }
+}
+
+#[test]
+fn sheets_that_share_a_part_are_refused_and_not_read_again() {
+    let books = sheet_of_books("");
+    for same in ["sheet1.xml", "SHEET1.xml"] {
+        let file = excel_of(
+            &["sheet1.xml", same],
+            &[("xl/worksheets/sheet1.xml", books.as_bytes())],
+        );
+        let refused = refusal(&file);
+        assert!(refused.contains("one part"), "{same}: {refused}");
+    }
+}
+
+/// A cell at the end of a sheet is a million empty rows above it.
+#[test]
+fn behind_sheets_of_much_text_no_further_one_is_read() {
+    let far = sheet("<row r='1048576'><c r='A1048576'><v>1</v></c></row>");
+    let names: Vec<String> = (0..20).map(|at| format!("sheet{at}.xml")).collect();
+    let paths: Vec<String> = (names.iter())
+        .map(|name| format!("xl/worksheets/{name}"))
+        .collect();
+    let books = sheet_of_books("");
+    let file = |books_at: usize| {
+        let contents = (0..20).map(|at| if at == books_at { &books } else { &far });
+        let parts: Vec<(&str, &[u8])> = (paths.iter().map(String::as_str))
+            .zip(contents.map(|content| content.as_bytes()))
+            .collect();
+        let targets: Vec<&str> = names.iter().map(String::as_str).collect();
+        excel_of(&targets, &parts)
+    };
+    assert!(refusal(&file(19)).contains("no column"));
+    let library = read_csv(&file(1), 10_000).unwrap();
+    assert_eq!(library.books.len(), 1);
+    assert!(library.reading.other_sheets_have_books);
+}
+
+/// Covers of books, for instance, which may look like anything.
+#[test]
+fn pictures_are_not_searched_for_elements() {
+    let mut state = 1_u32;
+    let picture: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(6 << 20)
+    .collect();
+    let parts: [(&str, &[u8]); 1] = [("xl/media/image1.png", &picture)];
+    let library = read_csv(&excel_with("", &parts), 10).unwrap();
+    assert_eq!(library.books.len(), 1);
 }
 
 /// The rows of a sheet are counted while it is read.

@@ -1,32 +1,31 @@
 //! Workbooks (`.xlsx`, `.ods`): a sheet as the text of a table.
 //!
 //! A workbook is a ZIP archive, and a small one may hold gigabytes: everything is unpacked once
-//! and counted before anything is kept.
+//! and counted before anything is kept. What was counted is then read once: no sheet is another
+//! one's part.
 
 mod cost;
 mod joined;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Xlsx};
 
 use self::cost::Cost;
 use super::decode::parse_failed;
 use super::field::{Field, IDENTITIES};
-use super::records::{COMMAS, push_field};
+use super::records::{COMMAS, MAX_FIELDS, push_field};
 use super::table::{Hints, Table};
 use super::{CsvError, headers};
 
 /// Largest number of bytes that all parts of a workbook may unpack to.
 const MAX_UNPACKED: u64 = 64 << 20;
-/// Longest text of a sheet, in bytes.
+/// Longest text of a sheet, in bytes; after so many bytes of all sheets no further one is read.
 const MAX_TEXT: usize = 24 << 20;
 const MAX_PARTS: usize = 2_000;
-const MAX_SHEETS: u64 = 64;
-/// Largest number of bytes that are read to find the sheet with the books: several sheets may be
-/// one part.
-const MAX_READ: u64 = 4 * MAX_UNPACKED;
+const MAX_SHEETS: usize = 64;
 /// Numbers of rows and columns of the largest sheet.
 const ROWS: u32 = 1 << 20;
 const COLUMNS: u32 = 1 << 14;
@@ -64,21 +63,32 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 /// # Errors
 /// When the archive is no workbook, is damaged, or would be too large.
 pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
-    let (kind, unpacked) = measure(bytes)?;
-    let mut workbook = match kind {
-        Kind::Excel => Workbook::Excel(Box::new(Xlsx::new(Cursor::new(bytes)).map_err(damaged)?)),
-        Kind::OpenDocument => {
-            Workbook::OpenDocument(Ods::new(Cursor::new(bytes)).map_err(damaged)?)
+    let kind = measure(bytes)?;
+    let read = RefCell::default();
+    let mut workbook = Workbook::open(kind, Parts::new(bytes, &read))?;
+    read.replace(Some(Vec::new()));
+    let mut names: Vec<String> = Vec::new();
+    for sheet in workbook.sheets() {
+        if sheet.visible == SheetVisible::Visible && !names.contains(&sheet.name) {
+            names.push(sheet.name.clone());
         }
-    };
-    let names: Vec<String> = (workbook.sheets().iter())
-        .filter(|sheet| sheet.visible == SheetVisible::Visible)
-        .map(|sheet| sheet.name.clone())
-        .collect();
-    let readable = (MAX_READ / unpacked.max(1)).clamp(1, MAX_SHEETS) as usize;
-    let mut best: Option<(Likeness, &String, String)> = None;
-    for name in names.iter().take(readable) {
+    }
+    let mut size = 0;
+    let mut next = |name: &str| -> Result<Option<String>, CsvError> {
+        if size > MAX_TEXT {
+            return Ok(None);
+        }
         let text = text_of(&mut workbook, name, max_rows)?;
+        size += text.len();
+        Ok(Some(text))
+    };
+    let mut best: Option<(Likeness, &String, String)> = None;
+    let mut others_have_books = names.len() > MAX_SHEETS;
+    for name in names.iter().take(MAX_SHEETS) {
+        let Some(text) = next(name)? else {
+            others_have_books = true;
+            break;
+        };
         let likeness = Likeness::of(&text);
         if text.trim().is_empty() || best.as_ref().is_some_and(|(best, ..)| likeness <= *best) {
             continue;
@@ -97,17 +107,19 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
     let mut others = Vec::new();
     for (at, other) in names.iter().enumerate().filter(|(_, other)| *other != name) {
         let is_read = match &mut list {
-            Some(list) if (after..readable).contains(&at) => {
-                let rows = text_of(&mut workbook, other, max_rows)?;
-                Likeness::of(&rows) == Likeness::Books && list.add(other, &rows)?
-            }
+            Some(list) if (after..MAX_SHEETS).contains(&at) => match next(other)? {
+                Some(rows) => Likeness::of(&rows) == Likeness::Books && list.add(other, &rows)?,
+                None => {
+                    others_have_books = true;
+                    false
+                }
+            },
             _ => false,
         };
         if !is_read {
             others.push(other.clone());
         }
     }
-    let others_have_books = likeness == Likeness::Books && names.len() > readable;
     let joined = list.filter(|list| list.sheets.len() > 1);
     let is_joined = joined.is_some();
     let (text, read, lines_above) = match joined {
@@ -158,12 +170,13 @@ impl Likeness {
         let named = text.lines().take(20).enumerate().filter_map(|(at, line)| {
             let field =
                 |cell: &str| headers::known_meaning(cell.trim_matches('"')).map(|it| it.field);
-            let fields: Vec<Field> = line.split(',').filter_map(field).collect();
+            let cells = line.split(',').take(MAX_FIELDS);
+            let fields: Vec<Field> = cells.clone().filter_map(field).collect();
             let has = |field| fields.contains(&field);
             let has_author =
                 has(Field::Author) || has(Field::AuthorLastFirst) || has(Field::LastName);
             let is_title = |cell: &str| field(cell) == Some(Field::Title);
-            if let Some(column) = line.split(',').position(is_title)
+            if let Some(column) = cells.clone().position(is_title)
                 && !has_words(text, at, column)
             {
                 return None;
@@ -197,13 +210,54 @@ enum Kind {
     OpenDocument,
 }
 
-/// An opened workbook. (`calamine::Sheets` would link the readers of older kinds as well.)
-enum Workbook<'a> {
-    Excel(Box<Xlsx<Cursor<&'a [u8]>>>),
-    OpenDocument(Ods<Cursor<&'a [u8]>>),
+/// A workbook's bytes, in which no part is read again once all that is known of the sheets is read.
+struct Parts<'a> {
+    bytes: Cursor<&'a [u8]>,
+    /// Where the parts begin that were read since.
+    read: &'a RefCell<Option<Vec<u64>>>,
 }
 
-impl Workbook<'_> {
+impl<'a> Parts<'a> {
+    fn new(bytes: &'a [u8], read: &'a RefCell<Option<Vec<u64>>>) -> Self {
+        Self {
+            bytes: Cursor::new(bytes),
+            read,
+        }
+    }
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.bytes.read(buffer)
+    }
+}
+
+impl Seek for Parts<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        if let (SeekFrom::Start(at), Some(read)) = (to, &mut *self.read.borrow_mut()) {
+            if read.contains(&at) {
+                return Err(std::io::Error::other("two of its sheets are one part"));
+            }
+            read.push(at);
+        }
+        self.bytes.seek(to)
+    }
+}
+
+/// An opened workbook. (`calamine::Sheets` would link the readers of older kinds as well.)
+enum Workbook<'a> {
+    Excel(Box<Xlsx<Parts<'a>>>),
+    OpenDocument(Ods<Parts<'a>>),
+}
+
+impl<'a> Workbook<'a> {
+    fn open(kind: Kind, parts: Parts<'a>) -> Result<Self, CsvError> {
+        Ok(match kind {
+            Kind::Excel => Self::Excel(Box::new(Xlsx::new(parts).map_err(damaged)?)),
+            Kind::OpenDocument => Self::OpenDocument(Ods::new(parts).map_err(damaged)?),
+        })
+    }
+
     fn sheets(&self) -> &[calamine::Sheet] {
         match self {
             Self::Excel(workbook) => workbook.sheets_metadata(),
@@ -212,9 +266,10 @@ impl Workbook<'_> {
     }
 }
 
-/// The kind of a workbook whose parts, unpacked, are within bounds, and their size in bytes.
-fn measure(bytes: &[u8]) -> Result<(Kind, u64), CsvError> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+/// The kind of a workbook whose parts, unpacked, are within bounds.
+fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
+    let read = RefCell::default();
+    let mut archive = zip::ZipArchive::new(Parts::new(bytes, &read)).map_err(damaged)?;
     if archive.len() > MAX_PARTS {
         return Err(too_large());
     }
@@ -235,14 +290,13 @@ fn measure(bytes: &[u8]) -> Result<(Kind, u64), CsvError> {
             return Err(too_large());
         }
     }
-    let kind = kind.ok_or_else(|| {
+    kind.ok_or_else(|| {
         parse_failed(
             None,
             "the file is a ZIP archive, not CSV".to_owned(),
             "This file is a ZIP archive. Please unpack it and import the CSV file in it.",
         )
-    })?;
-    Ok((kind, unpacked))
+    })
 }
 
 /// A sheet's cells as comma-separated text.

@@ -22,6 +22,9 @@ const MAX_TEXTS: u64 = 1_000_000;
 const MAX_ELEMENTS: u32 = 100_000;
 /// Largest number of names of elements.
 const MAX_NAMES: usize = 2_000;
+/// Largest number of tags and entities of all parts: each is an event of the reader. A sheet of
+/// 10,000 rows and 40 columns has 2.6 million.
+const MAX_MARKS: u64 = 5_000_000;
 /// Longest tag, in bytes.
 const MAX_TAG: usize = 1 << 20;
 /// Number of bytes that are unpacked at a time.
@@ -33,6 +36,7 @@ pub(super) struct Cost {
     /// Number of elements by name.
     elements: HashMap<Vec<u8>, u32>,
     texts: u64,
+    marks: u64,
 }
 
 impl Cost {
@@ -50,13 +54,22 @@ impl Cost {
         let mut unpacked = 0;
         loop {
             let before = unread.len();
+            // As much again, so that the beginning of a long tag is looked at a few times only.
             part.by_ref()
-                .take(CHUNK as u64)
+                .take(before.max(CHUNK) as u64)
                 .read_to_end(&mut unread)
                 .map_err(damaged)?;
             let start = unpacked - before as u64;
             unpacked += (unread.len() - before) as u64;
             let is_end = unread.len() == before;
+            // Whatever the part's name is: a sheet may have any.
+            let marks = unread[before..]
+                .iter()
+                .filter(|byte| matches!(byte, b'<' | b'&'));
+            self.marks += marks.count() as u64;
+            if self.marks > MAX_MARKS {
+                return Err(too_large());
+            }
             let mut at = 0;
             while let Some(open) = unread[at..].iter().position(|byte| *byte == b'<') {
                 at += open;
@@ -76,7 +89,7 @@ impl Cost {
                     [b'!', ..] if is_xml => return Err(damaged("it declares a type")),
                     [b'!', ..] => {}
                     _ => {
-                        self.count(tag)?;
+                        self.count(tag, is_xml)?;
                         if let Some(content) = &mut content {
                             content.tag(tag, start + at as u64)?;
                         }
@@ -103,7 +116,7 @@ impl Cost {
         Ok(unpacked)
     }
 
-    fn count(&mut self, tag: &[u8]) -> Result<(), CsvError> {
+    fn count(&mut self, tag: &[u8], is_xml: bool) -> Result<(), CsvError> {
         if tag.starts_with(b"/") {
             return Ok(());
         }
@@ -160,7 +173,8 @@ impl Cost {
             | b"span"
             | b"s"
             | b"a" => {}
-            name => {
+            // In a picture there is any number of what may be names.
+            name if is_xml || name.iter().all(u8::is_ascii_alphanumeric) => {
                 if !self.elements.contains_key(name) {
                     if self.elements.len() >= MAX_NAMES {
                         return Err(too_large());
@@ -176,6 +190,7 @@ impl Cost {
                     return Err(too_large());
                 }
             }
+            _ => {}
         }
         Ok(())
     }

@@ -6,6 +6,9 @@ use crate::csv::records::{COMMAS, MAX_FIELDS, Record, Records, push_record};
 use crate::csv::shape::{SHELF, places};
 use crate::csv::table::Table;
 
+/// Number of bytes of an empty cell and its separator.
+const EMPTY: usize = 3;
+
 /// The rows of several sheets under all of their columns.
 pub(super) struct List {
     /// Names of the sheets.
@@ -57,9 +60,6 @@ impl List {
             return Ok(false);
         };
         self.size += text.len();
-        if self.size > MAX_TEXT {
-            return Err(too_large());
-        }
         let mut all = self.header.clone();
         let places = places(&mut all, header);
         if all.len() + 1 >= MAX_FIELDS {
@@ -79,6 +79,11 @@ impl List {
                 }
             }
             self.rows.push((sheet, Record::of(cells.into_iter())));
+            // Its empty cells are written as well.
+            self.size += EMPTY * all.len();
+            if self.size > MAX_TEXT {
+                return Err(too_large());
+            }
         }
         self.header = all;
         self.lines_above.extend(
@@ -142,4 +147,20 @@ fn is_default(name: &str) -> bool {
     ];
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit());
     NAMES.contains(&bare.trim().to_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::List;
+
+    /// The rows of each sheet have the cells of all columns.
+    #[test]
+    fn rows_below_many_columns_of_another_sheet_cost_what_they_are_written_as() {
+        let wide: String = (0..480).map(|at| format!(",h{at}")).collect();
+        let mut list = List::of("A", &format!("Title,Author{wide}\nDune,Frank Herbert\n")).unwrap();
+        let rows = |count: usize| format!("Title,Author\n{}", "x\n".repeat(count));
+        assert!(list.add("B", &rows(100)).unwrap());
+        assert!(list.add("C", &rows(20_000)).is_err());
+        assert!(list.rows.len() < 18_000, "{}", list.rows.len());
+    }
 }
