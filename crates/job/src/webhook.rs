@@ -148,12 +148,14 @@ fn message_id(root: &Root, notice: Notice) -> String {
     }
 }
 
+/// Makes a message of the time since when it is due.
+type NoticeSince = fn(Time) -> Notice;
+
 /// An attempt to send a message, which this run has claimed.
 struct Attempt {
     key: String,
     claimed: PendingMessage,
-    /// Makes the message of the time since when it is due.
-    notice: fn(Time) -> Notice,
+    notice: NoticeSince,
     /// The longest time to wait for its answer.
     limit: Duration,
 }
@@ -214,8 +216,9 @@ impl<E: Effects> Engine<'_, E> {
     /// are not due, or somebody else's: `claim` is the one of the run that has just ended it. Never
     /// fails: whoever comes by next tries again.
     pub(crate) async fn deliver_webhook(&self, end: &Root, claim: Option<&Epoch>) {
-        let messages: [(String, fn(Time) -> Notice, _); 2] = [
-            (keys::webhook_wait(&end.id), Notice::Waiting, None),
+        let wait: NoticeSince = Notice::Waiting;
+        let messages = [
+            (keys::webhook_wait(&end.id), wait, None),
             (keys::webhook(&end.id), |_| Notice::Ended, claim),
         ];
         for (key, notice, claim) in messages {
