@@ -336,6 +336,11 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         }
     }
     reader.row = table.header_row;
+    if let Some(description) = &table.description {
+        reader.next_row()?;
+        let error = "what the columns are to hold, not a book";
+        (reader.shelf).reject_row(reader.row, &columns, description, error);
+    }
     let mut rest = table.body;
     while reader.unclosed < MAX_UNCLOSED {
         match reader.read(rest, &table, &columns)? {
@@ -402,7 +407,7 @@ impl Reader {
                 self.add_torn(line, table, columns, error);
                 return Ok(Some(&body[records.position() - after..]));
             }
-            if record.is_empty() || record.is_ruler() {
+            if record.is_empty() || record.is_ruler() || columns.is_unfilled(&record) {
                 match self.others.pop_front_if(|(row, _)| *row == self.row + 1) {
                     Some((_, error)) => {
                         self.next_row()?;

@@ -58,3 +58,18 @@ fn a_table_on_its_side_has_a_bound() {
     );
     assert!(read(wide.as_bytes()).contains("columns, at most"));
 }
+
+/// Columns of other tables do not make a file many times as long.
+#[test]
+fn tables_of_many_columns_below_each_other_are_bounded() {
+    let names = |word: &str| {
+        (0..200)
+            .map(|at| format!(",{word} {at}"))
+            .collect::<String>()
+    };
+    let rows = "Grey Coast,Ann Ott\n".repeat(5_000);
+    let (one, other) = (names("One"), names("Other"));
+    let csv = format!("Title,Author{one}\n{rows}Author,Title,Rating{other}\nAnn Ott,Emma\n{rows}");
+    let library = read_csv(csv.as_bytes(), 20_000).unwrap();
+    assert_eq!(library.reading.columns.len(), 202);
+}

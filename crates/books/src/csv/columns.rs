@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use super::CsvError;
 use super::field::{Field, IDENTITIES};
 use super::headers;
-use super::line::{Habits, Lines, number_before};
+use super::line::{Habits, Lines, is_point, number_before};
 use super::people::listed;
 use super::reading::{Certainty, ColumnReading, Reading, Samples};
 use super::records::Record;
@@ -24,6 +24,7 @@ use super::values::tidy;
 use crate::date::{DateOrder, PartialDate};
 use crate::name::{KnownNames, NameOrder};
 use crate::text::{joined, words};
+use crate::word_list::is_in;
 use crate::{Isbn, ReadingStatus};
 use assign::{
     by_content, by_headers, by_layout, distinguish_editions_from_publishers, guess_title,
@@ -78,6 +79,8 @@ pub(super) struct Columns {
     pub tells_kinds: bool,
     /// Position of the column that says what each of the further people did for the book.
     pub roles: Option<usize>,
+    /// The first and the last row of a list in a letter that have the sign of a point in front.
+    pub points: Option<(u32, u32)>,
     /// The authors whom the rows name beyond doubt.
     pub known_names: KnownNames,
     pub formats: Formats,
@@ -157,6 +160,7 @@ impl Columns {
             split_dates,
             bin: keys.iter().position(|key| key == "deleted"),
             tells_kinds: has(Field::ItemType) || keys.iter().any(|key| key == "mediatype"),
+            points: None,
             roles: keys.iter().position(|key| key == "secondaryauthorroles"),
             known_names: KnownNames::default(),
             formats: Formats::default(),
@@ -197,7 +201,14 @@ impl Columns {
         let may_have_days = is_unknown_program && self.has(Field::Year);
         let mut lone = LoneCells::default();
         let mut lines = Lines::default();
+        let (mut number, mut points, mut is_letter) = (0, Vec::new(), false);
         while records.read(&mut record) {
+            number += 1;
+            match is_point(record.get(0)) {
+                true if self.is_list => points.push(number),
+                // "Hello Ann,"
+                _ => is_letter |= record.get(0).trim().ends_with([',', '!']),
+            }
             lone.add(&record, self.width);
             // What stands in another column's place says nothing.
             if record.is_empty() || self.check_width(&record).is_err() {
@@ -263,6 +274,12 @@ impl Columns {
                 authors = authors.saturating_add(u32::from(names_author));
             }
         }
+        if let [first, _, .., last] = points.as_slice()
+            && is_letter
+            && points.len() * 5 > (last - first) as usize * 3
+        {
+            self.points = Some((*first, *last));
+        }
         let is_prose = |column: &Column| column.field.is_some_and(Field::is_prose);
         let are_texts = self.columns.last().is_some_and(is_prose);
         self.has_lone_cells |= lone.are_there() && !are_texts && self.names_book_first();
@@ -326,8 +343,15 @@ impl Columns {
         };
         let is_german = self.columns.iter().zip(&evidence).any(has_marks)
             && (self.columns.iter()).any(|column| headers::is_german(&column.name));
-        for (column, evidence) in self.columns.iter_mut().zip(&evidence) {
-            let told = headers::date_order_in(&column.name);
+        for (at, (column, evidence)) in self.columns.iter_mut().zip(&evidence).enumerate() {
+            let description = table
+                .description
+                .as_ref()
+                .map_or("", |record| record.get(at));
+            let told = match headers::date_order_in(&column.name) {
+                DateOrder::Unknown => headers::date_order_in(description),
+                told => told,
+            };
             column.dates = match (column.told_order, evidence.date_order(), told) {
                 (Some(stated), ..) => stated,
                 (None, Some(evident), _) => evident,
@@ -343,7 +367,7 @@ impl Columns {
             column.is_grade &= column.told_scale.is_none();
             let has_scale = column.told_scale.or_else(|| match self.program {
                 Program::Goodreads | Program::StoryGraph | Program::LibraryThing => Some(5.0),
-                _ => headers::scale_in(&column.name),
+                _ => headers::scale_in(&column.name).or_else(|| headers::scale_in(description)),
             });
             column.scale = has_scale.unwrap_or_else(|| evidence.scale());
             let is_grade = words(&column.name).iter().any(|word| word == "grade");
@@ -409,6 +433,29 @@ impl Columns {
             Some((.., title)) => title,
             None => title,
         }
+    }
+
+    /// Whether a row is one that a form or a sheet has ready for a further book: a number, boxes
+    /// without a mark.
+    pub(super) fn is_unfilled(&self, record: &Record) -> bool {
+        const UNMARKED: &str = "false falsch faux falso falsche onwaar fałsz ложь";
+        let mut cells = record.fields().map(str::trim).enumerate();
+        cells.all(|(at, cell)| {
+            let column = self.columns.get(at);
+            let is_number = |column: &Column| {
+                cell.bytes().all(|byte| byte.is_ascii_digit()) && headers::is_counter(&column.name)
+            };
+            let is_box = |column: &Column| {
+                use Field::{OwnedCopies, Read, StatusMark, Unread};
+                matches!(
+                    column.field,
+                    None | Some(OwnedCopies | Read | StatusMark | Unread)
+                ) && is_in(UNMARKED, &cell.to_lowercase())
+            };
+            let is_unfilled =
+                |column: &Column| column.field.is_none() && is_number(column) || is_box(column);
+            cell.is_empty() || column.is_some_and(is_unfilled)
+        })
     }
 
     /// Whether one of the columns has this meaning.

@@ -167,7 +167,12 @@ impl Content {
             texts: share(&is_text),
             statuses: share(&|cell| status(cell).is_some() || yes_or_no(cell).is_some()),
             names: share(&is_like_a_name),
-            different: match cells.iter().collect::<HashSet<_>>().len() {
+            different: match cells
+                .iter()
+                .map(|cell| (*cell).to_owned())
+                .collect::<HashSet<_>>()
+                .len()
+            {
                 // The kind of a code, beside each.
                 1 if cells.len() > 1 => 0.0,
                 different => different as f64 / cells.len().max(1) as f64,
@@ -440,7 +445,7 @@ pub(super) fn field_of(sample: &[Record], at: usize) -> Option<Field> {
         Some(Field::Isbn)
     } else if cells().all(are_days) {
         Some(Field::DateRead)
-    } else if cells().all(|cell| cell.contains(['★', '⭐', '☆']))
+    } else if cells().all(|cell| cell.contains(['★', '⭐', '☆']) || cell.ends_with("/5"))
         // Not the numbers of the rows.
         || column.different < 1.0 && cells().all(|cell| matches!(cell, "1" | "2" | "3" | "4" | "5"))
     {

@@ -97,7 +97,7 @@ pub(super) fn beside_titles(header: &str) -> Option<Field> {
 
 /// Whether a text is in the table of headers, which is quick to say.
 pub(super) fn is_in_table(text: &str) -> bool {
-    text.len() < 60 && dictionary().contains_key(&key(text))
+    text.len() < 60 && dictionary().get(&key(text)).is_some()
 }
 
 /// The meaning of this header, exact or likely; `None` when it is not known.
@@ -125,6 +125,14 @@ pub(super) fn known_meaning(header: &str) -> Option<Meaning> {
     // Longer ones are sentences.
     if header.len() > 200 {
         return None;
+    }
+    let is_star = |c: char| matches!(c, '★' | '⭐' | '☆' | '🌟' | '\u{fe0f}');
+    if !header.is_ascii() && header.trim().chars().all(is_star) {
+        return Some(Meaning {
+            field: Rating,
+            certainty: Certainty::Certain,
+            order: DateOrder::Unknown,
+        });
     }
     let header = clean(&split_camel_case(header), 100);
     // Not "Book author": "Book / Author".
@@ -613,9 +621,9 @@ fn by_typing_error(header: &str) -> Option<Field> {
     {
         return None;
     }
-    dictionary()
-        .iter()
-        .filter(|(known, _)| {
+    let dictionary = dictionary();
+    (dictionary.places.keys())
+        .filter(|known| {
             let count = known.chars().count();
             // One error leaves one of the ends as it was.
             count >= 5
@@ -623,15 +631,37 @@ fn by_typing_error(header: &str) -> Option<Field> {
                 && has_same_end(known)
                 && strsim::osa_distance(known, &key) == 1
         })
-        .map(|(_, meaning)| meaning.field)
+        .filter_map(|known| Some(dictionary.get(known)?.field))
         // The map has no order.
         .min()
 }
 
-fn dictionary() -> &'static HashMap<String, Meaning> {
-    static DICTIONARY: OnceLock<HashMap<String, Meaning>> = OnceLock::new();
+/// All headers of the table.
+#[derive(Default)]
+struct Dictionary {
+    /// The place of each header's meaning: one kind of map for all is less code.
+    places: HashMap<String, usize>,
+    meanings: Vec<Meaning>,
+}
+
+impl Dictionary {
+    /// Adds a header, if it is not there.
+    fn add(&mut self, header: String, meaning: Meaning) {
+        if !self.places.contains_key(&header) {
+            self.places.insert(header, self.meanings.len());
+            self.meanings.push(meaning);
+        }
+    }
+
+    fn get(&self, header: &str) -> Option<&Meaning> {
+        self.meanings.get(*self.places.get(header)?)
+    }
+}
+
+fn dictionary() -> &'static Dictionary {
+    static DICTIONARY: OnceLock<Dictionary> = OnceLock::new();
     DICTIONARY.get_or_init(|| {
-        let mut dictionary = HashMap::new();
+        let mut dictionary = Dictionary::default();
         let mut shortened = Vec::new();
         for language in LANGUAGES {
             for (field, headers) in language.headers {
@@ -643,14 +673,14 @@ fn dictionary() -> &'static HashMap<String, Meaning> {
                     };
                     let words = words(header);
                     shortened.push((short_key(&words), meaning));
-                    dictionary.entry(words.concat()).or_insert(meaning);
+                    dictionary.add(words.concat(), meaning);
                 }
             }
         }
         // What is left without noise gives way to what is said in full.
         for (short, meaning) in shortened {
             if short.chars().count() > 3 {
-                dictionary.entry(short).or_insert(meaning);
+                dictionary.add(short, meaning);
             }
         }
         dictionary
@@ -658,7 +688,7 @@ fn dictionary() -> &'static HashMap<String, Meaning> {
 }
 
 /// The words of lists, by the address and length of each list.
-type Lists = HashMap<(*const u8, usize), Rc<HashSet<String>>>;
+type Lists = Vec<((*const u8, usize), Rc<HashSet<String>>)>;
 
 thread_local! {
     /// The lists that were asked for.
@@ -669,9 +699,13 @@ thread_local! {
 /// lines may be a header, and is compared with most lists.
 fn listed(list: &'static str) -> Rc<HashSet<String>> {
     LISTED.with_borrow_mut(|known| {
-        let read = || Rc::new(words(list).into_iter().collect());
         let address = (list.as_ptr(), list.len());
-        Rc::clone(known.entry(address).or_insert_with(read))
+        if let Some((_, words)) = known.iter().find(|(known, _)| *known == address) {
+            return Rc::clone(words);
+        }
+        let words = Rc::new(words(list).into_iter().collect());
+        known.push((address, Rc::clone(&words)));
+        words
     })
 }
 

@@ -54,6 +54,10 @@ impl Columns {
             return None;
         }
         if self.is_list {
+            let number = row.imported.row;
+            if (self.points).is_some_and(|(first, last)| number < first || number > last) {
+                return Some("a line beside the list");
+            }
             let is_heading = wanted.title.ends_with([':', '：']);
             return (is_heading && wanted.author.is_empty()).then_some("a heading");
         }

@@ -4,12 +4,15 @@ mod marks;
 mod sides;
 mod whole;
 
-pub(super) use marks::{is_footnote, number_before, of_box, without_mark, without_note};
+use std::borrow::Cow;
+
+pub(super) use marks::{is_footnote, is_point, number_before, of_box, without_mark, without_note};
 pub(super) use sides::{Habits, Lines, sentence};
 
 use super::row::number_in;
+use super::values::without_emphasis;
 use crate::date::PartialDate;
-use crate::name::begins_with_given_name;
+use crate::name::{begins_with_given_name, likeness};
 use crate::series::trailing_brackets;
 use crate::{Isbn, IsbnError, ReadingStatus};
 use marks::{without_bullet, without_circle, without_rating, without_status};
@@ -66,12 +69,14 @@ impl<'l> Bare<'l> {
 
 impl Line {
     pub(super) fn read(line: &str, habits: Habits) -> Self {
+        let line = in_one_line(line);
         let Bare {
             text: whole,
             rating,
             status,
             day,
-        } = Bare::of(line, habits);
+        } = Bare::of(&line, habits);
+        let whole = without_emphasis(whole).unwrap_or(whole);
         let found = number_in(whole);
         let rest = found.as_ref().map_or(whole, |(_, rest)| rest.as_str());
         let mut read = Self {
@@ -115,8 +120,10 @@ impl Line {
         let bare = title.trim_matches(|c: char| c.is_whitespace() || is_quote(c));
         // `"A Problem from Hell": America and the Age of Genocide`
         let is_partly_quoted = bare.contains(is_quote) && bare.len() < title.len();
-        read.title = if is_partly_quoted { title } else { bare }.to_owned();
-        read.author = without_end(author.trim()).to_owned();
+        let title = if is_partly_quoted { title } else { bare };
+        let author = without_end(author.trim());
+        read.title = without_emphasis(title).unwrap_or(title).to_owned();
+        read.author = without_emphasis(author).unwrap_or(author).to_owned();
         let in_brackets = text
             .strip_suffix(')')
             .and_then(|text| text.rsplit_once(", "));
@@ -132,6 +139,9 @@ impl Line {
         if dated.is_some_and(|(who, last)| who.contains(' ') && self::year(last).is_some()) {
             return true;
         }
+        if let Some((title, author, is_by)) = in_two_lines(cell) {
+            return likeness(author) > if is_by { 0 } else { 2 } && likeness(title) < 3;
+        }
         let line = Self::read(cell, Habits::default());
         // Not "Emma: a Novel", nor the subtitle "A Life, by Many Hands".
         let by = [" by ", " von ", " par ", " - ", " – ", " — "];
@@ -139,6 +149,26 @@ impl Line {
             && by.iter().any(|by| cell.contains(by))
             && line.author.contains(' ')
             && (line.author.split_whitespace()).all(|word| !word.starts_with(char::is_lowercase))
+    }
+}
+
+/// Title and author of a cell with the author in a line of its own, and whether a word is in front
+/// of it: "Dune" above "by Frank Herbert".
+fn in_two_lines(cell: &str) -> Option<(&str, &str, bool)> {
+    let (title, below) = cell.split_once('\n')?;
+    let (title, below) = (title.trim(), below.trim());
+    let author =
+        (["by ", "By ", "von ", "par ", "de ", "di "].iter()).find_map(|by| below.strip_prefix(by));
+    let is_whole = !title.is_empty() && !below.is_empty() && !below.contains('\n');
+    is_whole.then_some((title, author.unwrap_or(below), author.is_some()))
+}
+
+/// The line that such a cell would be.
+fn in_one_line(cell: &str) -> Cow<'_, str> {
+    match in_two_lines(cell) {
+        Some((title, author, true)) => Cow::Owned(format!("{title} by {author}")),
+        Some((title, author, false)) => Cow::Owned(format!("{title}\t{author}")),
+        None => Cow::Borrowed(cell),
     }
 }
 

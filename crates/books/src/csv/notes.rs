@@ -314,7 +314,10 @@ fn names_columns(text: &str) -> bool {
     let is_known = |name: &&str| headers::known_meaning(name.trim_matches([' ', '"'])).is_some();
     text.lines().take(20).any(|line| {
         let names = || line.split(DELIMITERS.map(char::from));
-        let is_only_name = || heading(line).is_none() && !is_field(line) && is_known(&line.trim());
+        let is_only_name = || {
+            let is_other = heading(line).is_some() || is_field(line) || is_rating(line.trim());
+            !is_other && is_known(&line.trim())
+        };
         line.len() < 2_000 && (names().filter(is_known).take(2).count() > 1 || is_only_name())
     })
 }

@@ -123,7 +123,9 @@ pub(super) fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<Shaped> 
     /// Number of lines by which the shape is told.
     const LINES: usize = 200;
     let text = text.trim_start_matches('\u{feff}');
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // Three dashes are around the fields of a note.
+    let is_blank = |line: &str| line.chars().all(|c| c == '-');
+    let lines = || text.lines().map(str::trim).filter(|line| !is_blank(line));
     let is_known = |line: &&str| {
         named_value(line).is_some_and(|(name, _)| headers::known_meaning(name).is_some())
     };
@@ -153,7 +155,7 @@ pub(super) fn of_fields_in_lines(text: &str, max_rows: usize) -> Option<Shaped> 
     let mut last = None;
     let mut is_after_blank = false;
     for (number, line) in text.lines().map(str::trim).enumerate() {
-        if line.is_empty() {
+        if is_blank(line) {
             is_after_blank = true;
             continue;
         }

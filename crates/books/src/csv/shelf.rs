@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::columns::Columns;
 use super::records::{Format, Record};
 use super::row::is_same_place;
+use super::status::status;
 use super::times::{MAX_DATES, end_of};
 use super::{Library, Problem, RepeatedRow, Row};
 use crate::matching::same_book_key;
@@ -38,15 +39,16 @@ pub(super) struct Shelf {
     numbers: Vec<u32>,
     problem_cells: Room<MAX_PROBLEM_CELLS>,
     book_cells: Room<MAX_BOOK_CELLS>,
-    by_isbn: HashMap<Isbn, Vec<usize>>,
-    by_title: HashMap<String, Vec<usize>>,
-    by_work: HashMap<String, usize>,
+    /// The books of each title, ISBN and work key.
+    by_key: HashMap<String, Vec<usize>>,
     /// The last author of a list that names each once, above all of the author's books.
     author: String,
+    /// The status that the last heading names.
+    status: Option<ReadingStatus>,
     /// Whether a row was a heading.
     has_headings: bool,
     /// The comparable titles of books that have been compared: one number may be in every row.
-    titles: HashMap<usize, Title>,
+    titles: Vec<Option<Box<Title>>>,
 }
 
 /// A budget of bytes for cells.
@@ -105,6 +107,11 @@ impl Shelf {
         let wanted = &draft.row.wanted;
         if let Some(other) = columns.no_title(record, &draft.row, self.has_headings) {
             self.has_headings |= other == "a heading";
+            // "To read", where all books are below headings: else it may be a title.
+            let is_headed = self.status.is_some() || self.library.books.is_empty();
+            self.status = status(&draft.row.wanted.title)
+                .filter(|_| other == "a heading" && is_headed)
+                .or(self.status);
             return self.leave_out(number, columns, record, &format!("{other}, not a book"));
         }
         if wanted.title.is_empty() && wanted.isbn.is_none() && wanted.work_id.is_none() {
@@ -117,6 +124,9 @@ impl Shelf {
             }
             return self.leave_out(number, columns, record, &error);
         }
+        let told = &mut draft.row.imported.source.reading_status;
+        *told = told.or(self.status);
+        let wanted = &draft.row.wanted;
         // Places in a series are compared with care: not every list says the first one's.
         let keys = same_book_key(&Wanted {
             series: None,
@@ -138,7 +148,9 @@ impl Shelf {
             Some(at) => {
                 self.library.duplicates += 1;
                 let kept = &mut self.library.books[at];
-                self.titles.remove(&at);
+                if let Some(known) = self.titles.get_mut(at) {
+                    *known = None;
+                }
                 let into = kept.imported.row;
                 let mut note = format!("The same book as row {into}: merged into it");
                 if let Some(lost) = merge(kept, &draft.row) {
@@ -151,7 +163,9 @@ impl Shelf {
                 self.index(at, keys.isbn, title_key);
             }
             None => {
-                let others = keys.isbn.and_then(|isbn| self.by_isbn.get(&isbn)?.first());
+                let others = keys
+                    .isbn
+                    .and_then(|isbn| self.by_key.get(&isbn_key(isbn))?.first());
                 if let Some(other) = others {
                     let row = self.library.books[*other].imported.row;
                     warnings.push(format!(
@@ -201,14 +215,14 @@ impl Shelf {
             }
         };
         if let Some(isbn) = isbn {
-            push(self.by_isbn.entry(isbn).or_default());
+            push(self.by_key.entry(isbn_key(isbn)).or_default());
         }
         if let Some(key) = title_key {
-            push(self.by_title.entry(title_of(&key)).or_default());
-            push(self.by_title.entry(key).or_default());
+            push(self.by_key.entry(title_of(&key)).or_default());
+            push(self.by_key.entry(key).or_default());
         }
         if let Some(work) = &self.library.books[at].wanted.work_id {
-            self.by_work.entry(work.clone()).or_insert(at);
+            push(self.by_key.entry(work_key(work)).or_default());
         }
     }
 
@@ -229,21 +243,27 @@ impl Shelf {
                 return true;
             }
             places_agree(book, row) && {
-                let known = (titles.entry(at)).or_insert_with(|| Title::wanted(&book.wanted));
+                if titles.len() <= at {
+                    titles.resize_with(at + 1, || None);
+                }
+                let known = titles[at].get_or_insert_with(|| Title::wanted(&book.wanted).into());
                 let title = title.get_or_insert_with(|| Title::wanted(&row.wanted));
                 known.agrees(title).is_some()
             }
         };
-        let by_isbn = isbn.and_then(|isbn| self.by_isbn.get(&isbn));
+        let by_isbn = isbn.and_then(|isbn| self.by_key.get(&isbn_key(isbn)));
         let same_edition = by_isbn.into_iter().flatten().find(|at| titles_agree(**at));
         let same_title = || {
             // Of one title and first author are fewer than of one title.
             let keys = title_key.map(|key| [key.to_owned(), title_of(key)]);
-            let mut known = (keys.iter().flatten()).filter_map(|key| self.by_title.get(key));
+            let mut known = (keys.iter().flatten()).filter_map(|key| self.by_key.get(key));
             known.find_map(|known| known.iter().find(|at| can_be_one(&books[**at], row)))
         };
         let same_work = || {
-            let at = self.by_work.get(row.wanted.work_id.as_ref()?)?;
+            let at = self
+                .by_key
+                .get(&work_key(row.wanted.work_id.as_ref()?))?
+                .first()?;
             titles_agree(*at).then_some(at)
         };
         same_edition.or_else(same_title).or_else(same_work).copied()
@@ -309,6 +329,15 @@ impl Shelf {
             });
         }
     }
+}
+
+/// The keys of an ISBN and of a work, unlike those of titles.
+fn isbn_key(isbn: Isbn) -> String {
+    format!("\t{isbn}")
+}
+
+fn work_key(work: &str) -> String {
+    format!("\t{work}")
 }
 
 /// The title in a key of title and author.
@@ -577,7 +606,7 @@ fn merge(kept: &mut Row, row: &Row) -> Option<String> {
     let counted = source.read_count.max(more.read_count);
     source.read_count = counted.map(|count| count.max(dates));
     source.owned_copies = source.owned_copies.max(more.owned_copies);
-    let key = |shelf: &String| (words(shelf), shelf.len());
+    let key = |shelf: &String| format!("{} {}", shelf.len(), words(shelf).join(" "));
     let mut known: HashSet<_> = match more.shelves.is_empty() {
         true => HashSet::new(),
         false => source.shelves.iter().map(key).collect(),

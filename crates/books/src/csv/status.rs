@@ -42,7 +42,7 @@ const STATUSES: [(ReadingStatus, &str); 4] = [
     ),
     (
         ReadingStatus::ToRead,
-        "to read, want to read, wants to read, tbr, unread, planned, planning, plan to read, planning to read, not begun, \
+        "to read, todo, want to read, wants to read, tbr, unread, planned, planning, plan to read, planning to read, not begun, \
          not started, not read, to be read, for later, read later, up next, next up, not yet read, not yet started, \
          backlog, on my tbr, ungelesen, noch zu lesen, zu lesen, will ich lesen, möchte ich lesen, sub, \
          auf dem sub, auf meinem sub, liegt auf dem sub, noch nicht gelesen, nicht begonnen, nicht gelesen, stapel ungelesener bücher, \
@@ -198,17 +198,18 @@ pub(super) fn status_of_tag(text: &str) -> Option<ReadingStatus> {
 }
 
 fn find(phrase: &[String]) -> Option<ReadingStatus> {
-    static STATUS: OnceLock<HashMap<String, ReadingStatus>> = OnceLock::new();
+    // The place of each phrase's status.
+    static STATUS: OnceLock<HashMap<String, usize>> = OnceLock::new();
     let known = STATUS.get_or_init(|| {
         let mut known = HashMap::new();
-        for (status, phrases) in STATUSES {
+        for (at, (_, phrases)) in STATUSES.iter().enumerate().rev() {
             for phrase in phrases.split(", ") {
-                known.entry(joined(phrase)).or_insert(status);
+                known.insert(joined(phrase), at);
             }
         }
         known
     });
-    known.get(&phrase.concat()).copied()
+    known.get(&phrase.concat()).map(|at| STATUSES[*at].0)
 }
 
 fn is_before_a_date(word: &str) -> bool {
@@ -232,16 +233,21 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
             return Some(false);
         }
     }
-    static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
+    static WORDS: OnceLock<HashMap<String, usize>> = OnceLock::new();
     let known = WORDS.get_or_init(|| {
-        let yes = words(YES).into_iter().map(|word| (word, true));
-        yes.chain(words(NO).into_iter().map(|word| (word, false)))
-            .collect()
+        let mut known = HashMap::new();
+        for (is_yes, list) in [(1, YES), (0, NO)] {
+            for word in words(list) {
+                known.insert(word, is_yes);
+            }
+        }
+        known
     });
     // The longest of them; a review is none.
     (text.len() < 24)
-        .then(|| known.get(&joined(text)).copied())
+        .then(|| known.get(&joined(text)))
         .flatten()
+        .map(|is_yes| *is_yes == 1)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Division of a text into its header and its body.
 
 mod delimiter;
+mod description;
 mod format;
 mod header;
 
@@ -36,6 +37,8 @@ pub(super) struct Table<'a> {
     pub rows_above: Vec<(u32, Record)>,
     /// Whether the text was made from the cells of a sheet.
     pub is_sheet: bool,
+    /// The record below the header that says what the columns hold.
+    pub description: Option<Record>,
     /// The records after the header.
     pub body: &'a str,
     pub format: Format,
@@ -148,6 +151,7 @@ impl<'a> Table<'a> {
                             lines_above: Vec::new(),
                             rows_above: Vec::new(),
                             is_sheet: false,
+                            description: None,
                             body: &text[records.position()..],
                             format,
                         }
@@ -158,6 +162,7 @@ impl<'a> Table<'a> {
                         lines_above: Vec::new(),
                         rows_above: Vec::new(),
                         is_sheet: false,
+                        description: None,
                         body: text,
                         format,
                     },

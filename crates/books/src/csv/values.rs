@@ -72,17 +72,33 @@ fn shown_by_link(cell: &str) -> Option<&str> {
 /// A text without additions to its words: addresses in brackets (`Frank Herbert (https://...)`),
 /// the tags of a web page, quotes around the whole.
 pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
-    let may_add = |byte: u8| matches!(byte, b'(' | b'[' | b'<') || !byte.is_ascii();
+    let may_add = |byte: u8| {
+        matches!(byte, b'(' | b'[' | b'<' | b'*' | b'_' | b'`' | b'/') || !byte.is_ascii()
+    };
     // No name or title is so long.
     if text.len() > 4_000 || !text.bytes().any(may_add) {
         return text;
     }
     let mut text = text;
-    while let Some(open) = text.find("(http")
+    let mut at = 0;
+    while let Some(open) = text[at..].find('(').map(|open| at + open)
         && let Some(length) = text[open..].find(')')
     {
-        let before = text[..open].trim_end();
-        text = Cow::Owned(format!("{before}{}", &text[open + length + 1..]));
+        let inside = &text[open + 1..open + length];
+        at = open + 1;
+        // Notion writes the path of another page: "Ann Ott (Authors%201a2b/Ann%20Ott%203c4d.md)".
+        if inside.starts_with("http") || inside.ends_with(".md") && !inside.contains(' ') {
+            let before = text[..open].trim_end();
+            at = before.len();
+            text = Cow::Owned(format!("{before}{}", &text[open + length + 1..]));
+        }
+    }
+    if text.contains("notion.so/") {
+        let names: Vec<Cow<'_, str>> = text.split(", ").map(named_by_notion).collect();
+        text = Cow::Owned(names.join(", "));
+    }
+    if let Some(inside) = without_emphasis(&text) {
+        text = Cow::Owned(inside.to_owned());
     }
     // Links of a notebook: "[[Dune]]", "[[Emma|Emma (novel)]]".
     while let Some(open) = text.find("[[")
@@ -104,6 +120,31 @@ pub(super) fn wording(text: Cow<'_, str>) -> Cow<'_, str> {
         Some(inside) => Cow::Owned(inside.trim().to_owned()),
         None => text,
     }
+}
+
+/// A text without the signs by which Markdown writes the whole of it in other letters:
+/// "**Dune**", "_Emma_".
+pub(super) fn without_emphasis(text: &str) -> Option<&str> {
+    let bare = ["**", "__", "*", "_", "`"].iter().find_map(|mark| {
+        let inside = text.strip_prefix(mark)?.strip_suffix(mark)?;
+        (!inside.trim().is_empty() && !inside.contains(mark)).then_some(inside)
+    });
+    bare.and_then(without_emphasis).or(bare)
+}
+
+/// The name of a page of Notion in its address: "https://www.notion.so/Ann-Ott-" and 32 digits.
+fn named_by_notion(address: &str) -> Cow<'_, str> {
+    let named = || {
+        let (_, page) = address.split_once("notion.so/")?;
+        let (name, id) = page
+            .split(['?', '#'])
+            .next()?
+            .rsplit('/')
+            .next()?
+            .rsplit_once('-')?;
+        (id.len() == 32 && address.starts_with("http")).then(|| name.replace('-', " "))
+    };
+    named().map_or(Cow::Borrowed(address), Cow::Owned)
 }
 
 /// A text of several lines without the tags of a web page that programs write reviews in.

@@ -8,7 +8,6 @@ mod cost;
 mod joined;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Xlsx};
@@ -362,8 +361,8 @@ struct Writer {
     fields: u32,
     /// Number of columns of the table.
     columns: u32,
-    /// The fields of columns that are far from the table.
-    far: HashMap<u32, u32>,
+    /// The columns that are far from the table, in order, each with its field.
+    far: Vec<(u32, u32)>,
     /// Number of rows that may still be written.
     rows_left: usize,
 }
@@ -396,7 +395,13 @@ impl Writer {
         // The first cells decide where the table is.
         let is_far = self.columns > 0 && column > self.columns.saturating_add(FAR);
         let field = match is_far {
-            true => *self.far.entry(column).or_insert(self.columns),
+            true => match self.far.binary_search_by_key(&column, |(far, _)| *far) {
+                Ok(at) => self.far[at].1,
+                Err(at) => {
+                    self.far.insert(at, (column, self.columns));
+                    self.columns
+                }
+            },
             false => column,
         };
         let separators = match self.fields {

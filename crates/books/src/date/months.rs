@@ -1,6 +1,5 @@
 //! The names of the months.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::text::words;
@@ -46,15 +45,20 @@ const MONTHS: [&str; 12] = [
      ديسمبر דצמבר בדצמבר दिसंबर दिसम्बर ธันวาคม",
 ];
 
+type ByLetter = Vec<(char, Vec<(String, usize)>)>;
+
 /// The names of months, comparable, each with its month's index, by their first letters.
-fn months() -> &'static HashMap<char, Vec<(String, usize)>> {
-    static NAMES: OnceLock<HashMap<char, Vec<(String, usize)>>> = OnceLock::new();
+fn months() -> &'static ByLetter {
+    static NAMES: OnceLock<ByLetter> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let mut by_letter: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_letter = ByLetter::new();
         for (index, names) in MONTHS.iter().enumerate() {
             for name in words(names) {
                 let letter = name.chars().next().unwrap_or_default();
-                by_letter.entry(letter).or_default().push((name, index));
+                match by_letter.iter_mut().find(|(known, _)| *known == letter) {
+                    Some((_, names)) => names.push((name, index)),
+                    None => by_letter.push((letter, vec![(name, index)])),
+                }
             }
         }
         by_letter
@@ -71,7 +75,8 @@ pub(crate) fn month_by_name(word: &str) -> Option<u32> {
     if let Some(index) = ROMAN.iter().position(|roman| *roman == word) {
         return Some(number(index));
     }
-    let names = months().get(&word.chars().next()?)?;
+    let letter = word.chars().next()?;
+    let (_, names) = months().iter().find(|(known, _)| *known == letter)?;
     let is_whole = word.chars().count() > 2;
     let by = |same: fn(&str, &str) -> bool| {
         let mut names = names.iter();

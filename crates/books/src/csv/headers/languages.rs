@@ -25,7 +25,7 @@ pub(super) const LANGUAGES: &[Language] = &[
                 Title,
                 "title, book title, book name, book, name, work title, edition title, full title, \
                  title name, titles, item title, work label, works labels, title of book, dc title, fields title, ti, \
-                 name of book, name of the book",
+                 name of book, name of the book, card name",
             ),
             (
                 Subtitle,
@@ -157,7 +157,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (
                 Shelves,
                 "sheet (shelf), item shelves, bookshelves, shelves, bookshelf, shelf, collections, collection, lists, list, \
-                 my shelves, reading list, shelf name, custom shelves, groups",
+                 my shelves, reading list, shelf name, custom shelves, groups, list name",
             ),
             (
                 Tags,
@@ -200,7 +200,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             ),
             (
                 Notes,
-                "notes, private notes, my notes, personal notes, comment, comments, \
+                "notes, card description, private notes, my notes, personal notes, comment, comments, \
                  private comment, item notes, remarks, item details, user notes, my comments, \
                  annotation, annotations, memo, misc",
             ),
@@ -958,6 +958,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             (Shelves, "书架, 書架, 书单, 書單, 列表, 分组"),
             (Tags, "标签, 標籤, 分类, 类别, 分類, 類別, 我的标签"),
             (Status, "状态, 狀態, 阅读状态, 閱讀狀態, 读书状态"),
+            (Progress, "阅读进度, 进度"),
             (Read, "已读, 已讀, 读过"),
             (ReadCount, "阅读次数"),
             (Series, "丛书, 系列, 叢書, 丛书名, 系列名"),

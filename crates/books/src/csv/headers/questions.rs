@@ -8,7 +8,7 @@ use crate::text::words;
 use crate::word_list::is_in;
 
 /// Words that make a header a question and say nothing of what is asked.
-const ASKING: &str = "what whats who whos which how many much is was were are does did do would could can will should \
+const ASKING: &str = "any what whats who whos which how many much is was were are does did do would could can will should \
     give you your yours u have has had had been be it its this that these they them there \
     wie viele viel was wer welche welcher welches welchem ist war hat hast habe hatten haben du sie es ihr dir buch \
     quel quelle quels quelles qui que quoi est combien avez vous as tu t il elle ce cette votre ton \
@@ -85,6 +85,16 @@ pub(super) fn meaning(header: &str) -> Option<Meaning> {
             .or_else(by_verbs)
             .or_else(|| scale_in(header).map(|_| Rating)),
     };
+    // "What book did you read?", not "What book genre is it?"
+    const WHICH: &str = "what which welches quel que cual qual quale welk jaka какую какая";
+    const BOOK: &str = "book buch livre libro livro boek ksiazke книгу книга";
+    let field = match words(question).as_slice() {
+        [which, book, ..] if is_in(WHICH, which) && is_in(BOOK, book) => match field {
+            None | Some(Read | DateRead | Review) => Some(Title),
+            field => field,
+        },
+        _ => field,
+    };
     // "Did you like it?" has a yes for an answer, and "Would you recommend it?" as well.
     const YES_OR_NO: &str = "did do does have is are would was has";
     let is_yes_or_no = (words(question).first()).is_some_and(|first| is_in(YES_OR_NO, first));
@@ -127,6 +137,9 @@ mod tests {
             ("What is the title?", Some(Title)),
             ("What is the title of the book?", Some(Title)),
             ("What's the book called?", Some(Title)),
+            ("What book did you read?", Some(Title)),
+            ("Welches Buch hast du gelesen?", Some(Title)),
+            ("¿Qué libro leíste?", Some(Title)),
             ("Who is the author?", Some(Author)),
             ("Who wrote it?", Some(Author)),
             ("When did you finish it?", Some(DateRead)),

@@ -161,6 +161,11 @@ pub(in crate::csv) fn number_before(title: &str) -> Option<(u32, bool, &str)> {
         .then_some((number, is_apart, text))
 }
 
+/// Whether a line is a point of a list: "- Emma", "1. Emma".
+pub(in crate::csv) fn is_point(line: &str) -> bool {
+    without_bullet(line).0.len() < line.trim().len()
+}
+
 /// A line without "1.", "2)", "-", "•" or "[x]" in front, and whether that box is marked.
 pub(super) fn without_bullet<'l>(line: &'l str) -> (&'l str, Option<bool>) {
     let mut line = line.trim();

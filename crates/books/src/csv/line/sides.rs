@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::marks::{has_status, without_circle};
 use super::whole::year;
-use super::{Bare, without_year};
+use super::{Bare, in_one_line, without_year};
 use crate::name::{begins_with_given_name, likeness};
 use crate::series::trailing_brackets;
 use crate::text::joined;
@@ -209,6 +209,7 @@ struct Tally {
 impl Lines {
     pub(in crate::csv) fn add(&mut self, cell: &str) {
         self.all += 1;
+        let cell = &*in_one_line(cell);
         let (line, _) = without_year(Bare::of(cell, Habits::ALL).text);
         self.three_parts += u32::from(three_parts(line).is_some());
         self.statuses += u32::from(has_status(cell));

@@ -12,6 +12,9 @@ use crate::text::words;
 /// Most tables in a file.
 const MAX_TABLES: usize = 200;
 
+/// How many times its length a text may get by the columns of other tables.
+const MAX_GROWTH: usize = 4;
+
 /// A table: the record of its header, counted from the first header, its names, the place of each
 /// of its columns among those of all tables, and what stands above it.
 struct Part {
@@ -28,7 +31,8 @@ pub(in crate::csv) fn of_tables_below(table: &Table<'_>) -> Option<Shaped> {
         .header
         .clone()
         .filter(|_| table.rows_above.is_empty())?;
-    let first = usize::try_from(table.header_row).unwrap_or(1);
+    let header = usize::try_from(table.header_row).unwrap_or(1);
+    let first = header + usize::from(table.description.is_some());
     let mut all = names.clone();
     let mut parts = vec![Part {
         at: 0,
@@ -56,7 +60,11 @@ pub(in crate::csv) fn of_tables_below(table: &Table<'_>) -> Option<Shaped> {
             continue;
         }
         let label = above.take();
-        if !headers::is_in_table(cell) || !is_header(&record) {
+        // Not "#".
+        let mut names = record
+            .fields()
+            .filter(|name| name.contains(char::is_alphabetic));
+        if !names.next().is_some_and(headers::is_in_table) || !is_header(&record) {
             continue;
         }
         let names = record.cells();
@@ -106,10 +114,17 @@ pub(in crate::csv) fn of_tables_below(table: &Table<'_>) -> Option<Shaped> {
         shaped.lines_above.pop();
     }
     let shelf = has_shelves.then_some(SHELF);
-    shaped.push(first, all.iter().map(String::as_str).chain(shelf));
+    shaped.push(header, all.iter().map(String::as_str).chain(shelf));
+    if let Some(description) = &table.description {
+        shaped.push(first, description.fields());
+    }
     let mut records = Records::new(table.body, table.format);
     let (mut at, mut part) = (0, 0);
     while records.read(&mut record) {
+        // Many columns, and few cells in each row.
+        if shaped.text.len() > MAX_GROWTH * (table.body.len() + (1 << 16)) {
+            return None;
+        }
         at += 1;
         let number = first + at;
         match parts.get(part + 1) {

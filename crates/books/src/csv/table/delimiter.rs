@@ -1,8 +1,8 @@
 //! The signs between fields.
 
-use super::{DELIMITERS, MAX_HEADER};
+use super::{DELIMITERS, MAX_HEADER, sample};
 use crate::csv::headers;
-use crate::csv::records::push_record;
+use crate::csv::records::{Format, push_record};
 
 pub(super) fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
     let (first, rest) = text.split_once('\n')?;
@@ -14,6 +14,25 @@ pub(super) fn declared_delimiter(text: &str) -> Option<(u8, &str)> {
         [delimiter] => Some((*delimiter, rest)),
         _ => None,
     }
+}
+
+/// The sign between the fields of the rows, where it is another than that of a header of so many
+/// names: somebody has typed it above an export.
+pub(super) fn delimiter_of_rows(body: &str, of_header: u8, width: usize) -> u8 {
+    let share = |delimiter: u8| {
+        let rows = sample(body, Format::quoted(delimiter));
+        let fitting = rows.iter().filter(|row| row.count() == width);
+        (fitting.count() * 10, rows.len())
+    };
+    let (fitting, all) = share(of_header);
+    if width < 2 || fitting > all || all == 0 {
+        return of_header;
+    }
+    let is_of_rows = |delimiter: &u8| {
+        let (fitting, all) = share(*delimiter);
+        fitting >= all * 9
+    };
+    (DELIMITERS.into_iter().find(is_of_rows)).unwrap_or(of_header)
 }
 
 /// Signs that separate fields where a comma is written otherwise, or in old programs.

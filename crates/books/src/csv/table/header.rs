@@ -1,5 +1,7 @@
 //! The record that names the columns: where it stands, and what stands above it.
 
+use super::delimiter::delimiter_of_rows;
+use super::description::is_description;
 use super::format::{format, record_end};
 use super::{Hints, MAX_HEADER, MAX_LINES_ABOVE, Table, sample, too_many_columns, unwrapped};
 use crate::csv::field::Field;
@@ -224,9 +226,17 @@ impl Header {
         if self.names.len() > MAX_FIELDS - 1 {
             return Err(too_many_columns(self.row, self.names.len()));
         }
-        let body = &text[self.end..];
-        let format = format(body, self.delimiter, self.names.len());
+        let mut body = &text[self.end..];
+        let delimiter = delimiter_of_rows(body, self.delimiter, self.names.len());
+        let format = format(body, delimiter, self.names.len());
         let (lines_above, rows_above) = self.above(text, body, format);
+        let mut records = Records::new(body, format);
+        let mut first = Record::default();
+        let is_read = rows_above.is_empty() && records.read(&mut first);
+        let description = Some(first).filter(|first| is_read && is_description(first));
+        if description.is_some() {
+            body = &body[records.position()..];
+        }
         Ok(Table {
             format,
             header: Some(self.names),
@@ -234,6 +244,7 @@ impl Header {
             lines_above,
             rows_above,
             is_sheet: false,
+            description,
             body,
         })
     }
@@ -241,7 +252,9 @@ impl Header {
 
 /// The names of columns in a record. Columns without a name at the end are an exporter's slip.
 pub(super) fn names(record: &Record) -> Vec<String> {
-    let mut names: Vec<String> = record.fields().map(|name| name.trim().to_owned()).collect();
+    // A quote that is left is another writer's.
+    let bare = |name: &str| name.trim().trim_matches('"').to_owned();
+    let mut names: Vec<String> = record.fields().map(bare).collect();
     while names.len() > 1 && names.last().is_some_and(String::is_empty) {
         names.pop();
     }

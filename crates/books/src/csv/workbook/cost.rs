@@ -19,7 +19,7 @@ const MAX_COLUMNS: u64 = 16_384;
 /// Largest number of texts that cells share.
 const MAX_TEXTS: u64 = 1_000_000;
 /// Largest number of elements of one name, but for those of rows and their texts.
-const MAX_ELEMENTS: u32 = 100_000;
+const MAX_ELEMENTS: usize = 100_000;
 /// Largest number of names of elements.
 const MAX_NAMES: usize = 2_000;
 /// Largest number of tags and entities of all parts: each is an event of the reader. A sheet of
@@ -34,7 +34,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Default)]
 pub(super) struct Cost {
     /// Number of elements by name.
-    elements: HashMap<Vec<u8>, u32>,
+    elements: HashMap<String, usize>,
     texts: u64,
     marks: u64,
 }
@@ -175,11 +175,12 @@ impl Cost {
             | b"a" => {}
             // In a picture there is any number of what may be names.
             name if is_xml || name.iter().all(u8::is_ascii_alphanumeric) => {
+                let name = &*String::from_utf8_lossy(name);
                 if !self.elements.contains_key(name) {
                     if self.elements.len() >= MAX_NAMES {
                         return Err(too_large());
                     }
-                    self.elements.insert(name.to_vec(), 0);
+                    self.elements.insert(name.to_owned(), 0);
                 }
                 let count = self.elements.get_mut(name);
                 let count = count.map_or(0, |count| {
