@@ -2,7 +2,7 @@
 //! another book of the same title, such as a guide to it or a set that holds it.
 
 use crate::numeral::number;
-use crate::series::is_label;
+use crate::series::{counts_volumes, is_label};
 use crate::word_list::{Words, is_in};
 
 /// Words that name only the kind of book.
@@ -33,12 +33,18 @@ static ONE: Words = Words::new("a an ein eine un une una uno um uma een en ett")
 static SETS: Words = Words::new(
     "boxed boxset bundle collection omnibus set trilogy bestsellers quartet tetralogy \
     volumes duology trilogie trilogia tetralogie schuber sammelband doppelband gesamtausgabe gesamtwerk coffret \
-    integrale lintegrale cofanetto estuche",
+    integrale lintegrale cofanetto estuche raccolta samlingsvolym samlebind verzamelband",
 );
 
 /// Words of [`SETS`] that a subtitle may be about: "A Collection of Essays", "How a Set of Ideas
 /// ...".
-static VAGUE_SETS: Words = Words::new("collection set volumes");
+static VAGUE_SETS: Words = Words::new("collection set volumes raccolta");
+
+/// Words of [`SETS`] that are of the names of series, too: "The Mistfall Trilogy, Book 2".
+static NAMES_OF_SERIES: Words = Words::new(
+    "collection set trilogy trilogie trilogia bestsellers quartet tetralogy tetralogie duology \
+    raccolta volumes",
+);
 
 /// Words before [`WORKS`] that make a book one of several works.
 static ALL_OF: Words = Words::new(
@@ -164,6 +170,14 @@ pub(crate) fn names_set(words: &[String]) -> bool {
     })
 }
 
+/// Whether words before the mark of a volume are those of a book that holds several: "L'intégrale,
+/// tome 1".
+pub(crate) fn names_set_of_volumes(words: &[String]) -> bool {
+    words
+        .iter()
+        .any(|word| SETS.has(word) && !NAMES_OF_SERIES.has(word))
+}
+
 /// Whether words are those of several works of one author: "The Complete Novels", "Three Plays", "3
 /// in 1".
 pub(crate) fn is_collection(words: &[String]) -> bool {
@@ -178,6 +192,12 @@ fn holds_works(words: &[String], is_work: &dyn Fn(&str) -> bool) -> bool {
             // "trilogia completa", "obras completas"
             || is_work(word) && words.get(at + 1).is_some_and(|word| ALL_OF.has(word))
     });
+    let is_whole = |pair: &[String]| {
+        matches!(
+            [pair[0].as_str(), pair[1].as_str()],
+            ["obra", "completa"] | ["opera" | "raccolta", "completa"] | ["opera", "omnia"]
+        )
+    };
     // "7 Books of Wisdom" is one.
     let is_counted = |(at, pair): (usize, &[String])| {
         pair[0] != "1"
@@ -190,7 +210,10 @@ fn holds_works(words: &[String], is_work: &dyn Fn(&str) -> bool) -> bool {
             && three[1] == "in"
             && matches!(three[2].as_str(), "1" | "einem")
     };
-    all_of || words.windows(2).enumerate().any(is_counted) || words.windows(3).any(is_joined)
+    all_of
+        || words.windows(2).any(is_whole)
+        || words.windows(2).enumerate().any(is_counted)
+        || words.windows(3).any(is_joined)
 }
 
 /// Whether words after a noun are its object, and that is neither this title nor a series.
@@ -297,7 +320,7 @@ pub(crate) fn makes_other_book(words: &[String], title: &[String]) -> bool {
 fn has_mark(words: &[String]) -> bool {
     words.windows(2).any(|pair| {
         let is_number = |word: &str| number(word).is_some();
-        is_label(&pair[0]) && is_number(&pair[1]) || is_number(&pair[0]) && is_label(&pair[1])
+        is_label(&pair[0]) && is_number(&pair[1]) || is_number(&pair[0]) && counts_volumes(&pair[1])
     }) && !holds_counted_object(words)
 }
 
@@ -306,7 +329,7 @@ fn holds_counted_object(words: &[String]) -> bool {
     words.windows(2).enumerate().all(|(at, pair)| {
         let is_number = |word: &str| number(word).is_some();
         let is_mark = is_label(&pair[0]) && is_number(&pair[1]);
-        let is_count = is_number(&pair[0]) && is_label(&pair[1]);
+        let is_count = is_number(&pair[0]) && counts_volumes(&pair[1]);
         !is_mark && (!is_count || has_object(&words[at + 2..], &[]))
     })
 }

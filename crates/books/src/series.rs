@@ -22,7 +22,8 @@ static LABELS_AT_THE_END: Words = Words::new(
 );
 
 /// Those of them that are plurals: "3 tomes" are several books.
-const PLURALS: &str = "tomes tomos teile bande bucher livres libros libri delen";
+const PLURALS: &str =
+    "tomes tomos teile bande bucher livres libros libri livros delen boeken bocker boger";
 
 /// Words between the first and the last of several places.
 const UP_TO: [&str; 9] = ["and", "to", "a", "bis", "y", "e", "tot", "till", "through"];
@@ -35,6 +36,11 @@ pub(crate) fn is_label(word: &str) -> bool {
 /// Whether a comparable word announces a number at the end of a text.
 pub(crate) fn is_label_at_the_end(word: &str) -> bool {
     is_label(word) || LABELS_AT_THE_END.has(word)
+}
+
+/// Whether a comparable word behind a number says that these are volumes: "3 livros".
+pub(crate) fn counts_volumes(word: &str) -> bool {
+    is_label(word) || is_in(PLURALS, word)
 }
 
 /// The place of a book in a series: of one volume, or of several in one book.

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use crate::entities::unescape;
-use crate::numeral::{english_ordinal, in_digits, number, ordinal_in_digits};
+use crate::numeral::{english_ordinal, in_digits, number, ordinal_in_digits, place_number};
 use crate::other_book::{
     is_adaptation, is_collection, is_kind, is_of_set, makes_other_book, may_be_sibling, names_set,
+    names_set_of_volumes,
 };
 use crate::series::{
     Place, ends_with_part, is_label, note, only_mark, series, take_mark, trailing_brackets,
@@ -33,11 +34,12 @@ pub(crate) fn split_subtitle(title: &str) -> (&str, &str) {
     if !title.as_bytes().iter().any(is_of_sign) {
         return (title, "");
     }
-    // "Nordwind. Roman", "North Wind, a novel"
+    // "Nordwind. Roman", "North Wind, a novel", "Vento. Nuova edizione"
     for (sign, least) in [(". ", 1), (", ", 2)] {
         if let Some((main, kind)) = title.rsplit_once(sign) {
             let words = words(kind);
-            if words.len() >= least && is_kind(&words) && main.contains(char::is_alphanumeric) {
+            let is_apart = is_kind(&words) || names_edition(&words);
+            if words.len() >= least && is_apart && main.contains(char::is_alphanumeric) {
                 return (main, kind);
             }
         }
@@ -176,6 +178,15 @@ const EDITION: [&str; 10] = [
     "utgave", "wydanie",
 ];
 
+/// Words for an edition of a year, behind its number: "25th Anniversary".
+const ANNIVERSARY: [&str; 5] = [
+    "anniversary",
+    "jubilaum",
+    "anniversaire",
+    "aniversario",
+    "anniversario",
+];
+
 /// Words for the form in which a book comes.
 const FORM: [&str; 19] = [
     "unabridged",
@@ -202,11 +213,16 @@ const FORM: [&str; 19] = [
 /// Whether words of a title name only which edition of the book it is: "25th Anniversary Edition".
 pub(crate) fn names_edition(words: &[String]) -> bool {
     const MOST: usize = 6;
+    let is_anniversary = |words: &[String]| match words {
+        [place, .., last] => ANNIVERSARY.contains(&last.as_str()) && place_number(place).is_some(),
+        _ => false,
+    };
     let is_edition = |word: &String| EDITION.iter().any(|ending| word.ends_with(ending));
     let ends = [words.first(), words.last()];
     (1..=MOST).contains(&words.len())
         && !makes_other_book(words, &[])
         && (ends.into_iter().flatten().any(is_edition)
+            || is_anniversary(words)
             || words.iter().all(|word| FORM.contains(&word.as_str())))
 }
 
@@ -285,6 +301,8 @@ pub(crate) struct Title {
     volume: Option<Place>,
     /// Whether it stands in brackets only: rows of one book differ in that.
     is_volume_aside: bool,
+    /// Whether the title proper says that it holds several volumes: "tomes 1 à 3".
+    holds_volumes: bool,
     /// Whether that is the number of a part of a book, rather than of a book in a series.
     is_part: bool,
     /// Whether several titles are listed.
@@ -410,15 +428,16 @@ impl Title {
             is_part_in_brackets || ends_with_part(&main) || ends_with_part(&all_subtitles);
         let mut volume = take_mark(&mut main);
         if let Some((name, place)) = note(&all_subtitles) {
-            // "The Graphic Novel, Volume One" is of no series.
-            let is_adaptation = is_adaptation(&name);
-            if name.is_empty() || is_adaptation {
+            // "The Graphic Novel, Volume One" and "L'intégrale, tome 1" are of no series.
+            let is_other = is_adaptation(&name) || names_set_of_volumes(&name);
+            if name.is_empty() || is_other {
                 volume = volume.or(Some(place));
             } else {
                 notes.push((name.clone(), Some(place)));
             }
-            all_subtitles = if is_adaptation { name } else { Vec::new() };
+            all_subtitles = if is_other { name } else { Vec::new() };
         }
+        let holds_volumes = volume.as_ref().is_some_and(Place::is_range);
         let mut series = Vec::new();
         for (name, place) in notes {
             let name = without_series_word(&name);
@@ -438,6 +457,7 @@ impl Title {
             edition,
             volume,
             is_volume_aside,
+            holds_volumes,
             is_part,
             lists_titles,
             has_telling_subtitle,
@@ -531,7 +551,9 @@ impl Title {
             (None, None) => false,
             (Some(wanted), Some(place)) if wanted == place => false,
             (Some(_), Some(_)) => return None,
-            (Some(wanted), None) if wanted.is_first() || wanted.is_range() => true,
+            (Some(wanted), None) if wanted.is_first() => true,
+            // "1Q84 (1Q84, #1-3)" is a work of its own, "Salt Sea, Books 1-3" is a set.
+            (Some(wanted), None) if wanted.is_range() && !self.holds_volumes => true,
             (Some(_), None) => return None,
             // "The Well of Ascension (Mistborn, #2)" and "The Well of Ascension: Book Two"
             (None, Some(place)) => {

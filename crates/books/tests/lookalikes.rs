@@ -5,6 +5,8 @@
 
 #[path = "lookalikes/kinds.rs"]
 mod kinds;
+#[path = "lookalikes/languages.rs"]
+mod languages;
 #[path = "lookalikes/libraries.rs"]
 mod libraries;
 mod open_library;

@@ -1,0 +1,357 @@
+//! Sets, editions and books about books, in the languages of readers: each with what a
+//! reader expects of it.
+
+use super::{Case, Doubtful, Here, Never, case, wrong_of};
+
+const ASIMOV: &str = "Isaac Asimov";
+
+/// A set never stands for a volume, nor a series for the set that holds it, nor a volume for either.
+const SETS: &[Case] = &[
+    case(
+        "Fondation : l'intégrale, tome 1",
+        ASIMOV,
+        &[("Fondation", ASIMOV)],
+        Never,
+    ),
+    case(
+        "Fondation",
+        ASIMOV,
+        &[("Fondation : l'intégrale, tome 1", ASIMOV)],
+        Never,
+    ),
+    case(
+        "Fondation, tome 1",
+        ASIMOV,
+        &[("Fondation : l'intégrale, tome 1", ASIMOV)],
+        Never,
+    ),
+    case(
+        "Fondation, tome 1",
+        ASIMOV,
+        &[("Le cycle de Fondation, l'intégrale 1", ASIMOV)],
+        Never,
+    ),
+    case(
+        "Fondation - Intégrale 1",
+        ASIMOV,
+        &[
+            ("Fondation", ASIMOV),
+            ("Fondation : l'intégrale, tome 2", ASIMOV),
+        ],
+        Never,
+    ),
+    case(
+        "Fondation : l'intégrale, tome 1",
+        ASIMOV,
+        &[
+            ("Fondation : l'intégrale, tome 2", ASIMOV),
+            ("Fondation : l'intégrale, tome 1", ASIMOV),
+        ],
+        Here(1),
+    ),
+    case(
+        "Tintin, Intégrale, tome 2",
+        "Hergé",
+        &[("Tintin, tome 2", "Hergé")],
+        Never,
+    ),
+    case(
+        "Nachtmeer Gesamtausgabe, Band 1",
+        "Jonas Kehl",
+        &[
+            ("Nachtmeer", "Jonas Kehl"),
+            ("Nachtmeer, Band 1", "Jonas Kehl"),
+        ],
+        Never,
+    ),
+    case(
+        "Nachtmeer, Band 1",
+        "Jonas Kehl",
+        &[("Nachtmeer: Sammelband, Band 1", "Jonas Kehl")],
+        Never,
+    ),
+    case(
+        "Nachtmeer",
+        "Jonas Kehl",
+        &[("Nachtmeer: Bände 1–3", "Jonas Kehl")],
+        Never,
+    ),
+    case(
+        "Nachtmeer",
+        "Jonas Kehl",
+        &[("Nachtmeer-Trilogie, Band 1 bis 3", "Jonas Kehl")],
+        Never,
+    ),
+    case(
+        "Nachtmeer 1-3",
+        "Jonas Kehl",
+        &[("Nachtmeer", "Jonas Kehl")],
+        Never,
+    ),
+    case(
+        "La mer de sel, tomes 1 à 3",
+        "Anne Rolland",
+        &[
+            ("La mer de sel", "Anne Rolland"),
+            ("La mer de sel, tome 1", "Anne Rolland"),
+        ],
+        Never,
+    ),
+    case(
+        "La mer de sel, tome 1",
+        "Anne Rolland",
+        &[("La mer de sel, tomes 1 à 3", "Anne Rolland")],
+        Never,
+    ),
+    case(
+        "La mer de sel",
+        "Anne Rolland",
+        &[("La mer de sel : coffret 3 volumes", "Anne Rolland")],
+        Never,
+    ),
+    case(
+        "El mar de sal",
+        "Elena Ruiz",
+        &[("El mar de sal (Obra completa)", "Elena Ruiz")],
+        Never,
+    ),
+    case(
+        "El mar de sal: obra completa",
+        "Elena Ruiz",
+        &[("El mar de sal", "Elena Ruiz")],
+        Never,
+    ),
+    case(
+        "El mar de sal (Pack 3 libros)",
+        "Elena Ruiz",
+        &[("El mar de sal", "Elena Ruiz")],
+        Never,
+    ),
+    case(
+        "Il mare di sale",
+        "Paolo Serra",
+        &[("Il mare di sale: la raccolta completa", "Paolo Serra")],
+        Never,
+    ),
+    case(
+        "Il mare di sale. La trilogia completa",
+        "Paolo Serra",
+        &[("Il mare di sale", "Paolo Serra")],
+        Never,
+    ),
+    case(
+        "O mar de sal",
+        "Rui Teles",
+        &[("O mar de sal: caixa com 3 livros", "Rui Teles")],
+        Never,
+    ),
+    case(
+        "Zoutzee",
+        "Piet Maas",
+        &[("Zoutzee: de complete trilogie", "Piet Maas")],
+        Never,
+    ),
+    case(
+        "Saltsjön",
+        "Karin Ek",
+        &[("Saltsjön: samlingsvolym", "Karin Ek")],
+        Never,
+    ),
+    case(
+        "The Salt Tide",
+        "Mira Oakes",
+        &[("The Salt Tide: A Three-Book Bundle", "Mira Oakes")],
+        Never,
+    ),
+    case(
+        "The Salt Tide: Omnibus, Volume 1",
+        "Mira Oakes",
+        &[
+            ("The Salt Tide", "Mira Oakes"),
+            ("The Salt Tide, Volume 1", "Mira Oakes"),
+        ],
+        Never,
+    ),
+    case(
+        "The Salt Tide, Volume 1",
+        "Mira Oakes",
+        &[("The Salt Tide: Omnibus, Volume 1", "Mira Oakes")],
+        Never,
+    ),
+];
+
+#[test]
+fn a_set_is_none_of_its_volumes_in_any_language() {
+    let wrong = wrong_of(SETS);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Words that name only the edition.
+const EDITIONS: &[Case] = &[
+    case(
+        "The Salt Tide",
+        "Mira Oakes",
+        &[("The Salt Tide: 25th Anniversary", "Mira Oakes")],
+        Here(0),
+    ),
+    case(
+        "The Salt Tide (25th Anniversary)",
+        "Mira Oakes",
+        &[("The Salt Tide", "Mira Oakes")],
+        Here(0),
+    ),
+    case(
+        "El mar de sal (Edición conmemorativa)",
+        "Elena Ruiz",
+        &[("El mar de sal", "Elena Ruiz")],
+        Here(0),
+    ),
+    case(
+        "El mar de sal",
+        "Elena Ruiz",
+        &[(
+            "El mar de sal: edición conmemorativa del 50 aniversario",
+            "Elena Ruiz",
+        )],
+        Here(0),
+    ),
+    case(
+        "Nachtmeer",
+        "Jonas Kehl",
+        &[("Nachtmeer: Jubiläumsausgabe", "Jonas Kehl")],
+        Here(0),
+    ),
+    case(
+        "La mer de sel",
+        "Anne Rolland",
+        &[("La mer de sel : édition anniversaire", "Anne Rolland")],
+        Here(0),
+    ),
+    case(
+        "La mer de sel (édition collector)",
+        "Anne Rolland",
+        &[("La mer de sel", "Anne Rolland")],
+        Here(0),
+    ),
+    case(
+        "Il mare di sale",
+        "Paolo Serra",
+        &[("Il mare di sale. Nuova edizione", "Paolo Serra")],
+        Here(0),
+    ),
+    case(
+        "Zoutzee",
+        "Piet Maas",
+        &[("Zoutzee: jubileumeditie", "Piet Maas")],
+        Here(0),
+    ),
+    case(
+        "Nachtmeer: gekürzte Ausgabe",
+        "Jonas Kehl",
+        &[("Nachtmeer", "Jonas Kehl")],
+        Never,
+    ),
+    case(
+        "La mer de sel",
+        "Anne Rolland",
+        &[("La mer de sel (version abrégée)", "Anne Rolland")],
+        Never,
+    ),
+];
+
+#[test]
+fn an_edition_is_the_book_unless_it_is_shortened() {
+    let wrong = wrong_of(EDITIONS);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What is about a book or made from it, sequels, and books of the same title by others.
+const OTHERS: &[Case] = &[
+    case(
+        "Nachtmeer",
+        "Jonas Kehl",
+        &[("Nachtmeer: Die Graphic Novel", "Jonas Kehl")],
+        Never,
+    ),
+    case(
+        "El mar de sal",
+        "Elena Ruiz",
+        &[("El mar de sal: la novela gráfica", "Elena Ruiz")],
+        Never,
+    ),
+    case(
+        "Il mare di sale",
+        "Paolo Serra",
+        &[("Il mare di sale: guida alla lettura", "Paolo Serra")],
+        Never,
+    ),
+    case(
+        "La mer de sel",
+        "Anne Rolland",
+        &[("Résumé de La mer de sel d'Anne Rolland", "Anne Rolland")],
+        Never,
+    ),
+    case(
+        "El mar de sal",
+        "Elena Ruiz",
+        &[("Resumen de El mar de sal", "Elena Ruiz")],
+        Never,
+    ),
+    case(
+        "Zoutzee",
+        "Piet Maas",
+        &[("Zoutzee: samenvatting", "Piet Maas")],
+        Never,
+    ),
+    case(
+        "The Salt Tide",
+        "Mira Oakes",
+        &[
+            ("The Salt Tide Rising", "Mira Oakes"),
+            ("The Salt Tide Returns", "Mira Oakes"),
+        ],
+        Never,
+    ),
+    case(
+        "The Salt Tide Rising",
+        "Mira Oakes",
+        &[("The Salt Tide", "Mira Oakes")],
+        Never,
+    ),
+    case(
+        "The Salt Tide",
+        "Mira Oakes",
+        &[("The Salt Tide", "Paul Dent")],
+        Never,
+    ),
+    case(
+        "Nachtmeer",
+        "Jonas Kehl (Autor), Ute Brandt (Übersetzerin)",
+        &[("Nachtmeer", "Jonas Kehl")],
+        Here(0),
+    ),
+    case(
+        "Nachtmeer",
+        "Jonas Kehl",
+        &[("Nachtmeer", "Ute Brandt; Jonas Kehl")],
+        Here(0),
+    ),
+    case(
+        "The Salt Tide: A Novel of the Coast",
+        "Mira Oakes",
+        &[("The Salt Tide", "Mira Oakes")],
+        Here(0),
+    ),
+    case(
+        "The Salt Tide",
+        "Mira Oakes",
+        &[("The Salt Tide: Collector's Cards", "Mira Oakes")],
+        Doubtful,
+    ),
+];
+
+#[test]
+fn what_is_about_a_book_or_follows_it_is_another_in_any_language() {
+    let wrong = wrong_of(OTHERS);
+    assert!(wrong.is_empty(), "{wrong}");
+}
