@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod cases;
+#[allow(dead_code, reason = "what is expected is in a file of its own")]
 mod shown;
 
 use books::{Library, read_csv};

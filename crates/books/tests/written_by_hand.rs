@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod cases;
+#[allow(dead_code, reason = "what is expected is in a file of its own")]
 mod shown;
 
 use books::read_csv;
