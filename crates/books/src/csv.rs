@@ -315,6 +315,9 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
             .collect(),
         columns: Vec::new(),
     };
+    if has_far_too_many_rows(&table, max_rows) {
+        return Err(too_many_rows(max_rows));
+    }
     let columns = Columns::new(&table, mapping).map_err(|error| error.of_file(&reading))?;
     let mut reader = Reader {
         shelf,
@@ -359,6 +362,27 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         ..reading
     };
     finish(reader.shelf.library, reading)
+}
+
+/// Whether a table has more than `max_rows` rows, also if each is in two lines: known before every
+/// cell of millions is looked at for what its column means.
+fn has_far_too_many_rows(table: &Table<'_>, max_rows: usize) -> bool {
+    let mut records = table.rows();
+    let mut record = Record::default();
+    let mut rows = 0;
+    while rows <= max_rows.saturating_mul(2) && records.read(&mut record) {
+        rows += usize::from(!record.is_empty() && !record.is_ruler());
+    }
+    rows > max_rows.saturating_mul(2)
+}
+
+fn too_many_rows(most: usize) -> CsvError {
+    CsvError::new(
+        CsvErrorKind::TooManyRows,
+        None,
+        format!("more than {most} rows"),
+        &format!("This file has too many books: {most} can be imported at once."),
+    )
 }
 
 struct Reader {
@@ -481,13 +505,7 @@ impl Reader {
 
     fn next_row(&mut self) -> Result<(), CsvError> {
         if self.shelf.library.rows as usize >= self.max_rows {
-            let most = self.max_rows;
-            return Err(CsvError::new(
-                CsvErrorKind::TooManyRows,
-                None,
-                format!("more than {most} rows"),
-                &format!("This file has too many books: {most} can be imported at once."),
-            ));
+            return Err(too_many_rows(self.max_rows));
         }
         self.row = self.row.saturating_add(1);
         self.shelf.library.rows += 1;

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use books::{
-    CsvErrorKind, Format, Isbn, Library, ReadingStatus, Row, Series, read_csv, same_book_key,
+    CsvErrorKind, Format, Isbn, Library, Mapping, ReadingStatus, Row, Series, read_csv,
+    read_library, same_book_key,
 };
 use proptest::prelude::*;
 
@@ -458,6 +459,22 @@ fn files_that_are_no_list_of_books() {
         );
     }
     assert!(read_csv("Title\n".repeat(11).as_bytes(), 10).is_ok());
+}
+
+/// Two million rows took 44 s of a component's processor time before they were too many.
+#[test]
+fn many_more_rows_than_allowed_are_refused_before_their_cells_are_looked_at() {
+    let mapping = Mapping::from([("Nowhere".to_owned(), "title".to_owned())]);
+    let kind = |rows: usize| {
+        let file = format!("Title,Author\n{}", "a,b\n".repeat(rows));
+        read_library(file.as_bytes(), 10, &mapping)
+            .unwrap_err()
+            .kind
+    };
+    // That the mapping does not fit is not found out.
+    assert_eq!(kind(21), CsvErrorKind::TooManyRows);
+    // So few may be lines of half as many rows.
+    assert_eq!(kind(20), CsvErrorKind::Mapping);
 }
 
 #[test]
