@@ -123,10 +123,10 @@ impl Cost {
         let name = name(tag);
         let name = name.rsplit(|byte| *byte == b':').next().unwrap_or(name);
         match name {
-            b"c" | b"row" => {
-                if attributes(tag).any(|(key, place)| key == b"r" && is_beyond(place)) {
-                    return Err(damaged(NO_SUCH_PLACE));
-                }
+            b"c" | b"row"
+                if attributes(tag).any(|(key, place)| key == b"r" && is_beyond(place)) =>
+            {
+                return Err(damaged(NO_SUCH_PLACE));
             }
             b"dimension" => {
                 for attribute in attributes(tag) {
@@ -172,7 +172,9 @@ impl Cost {
             | b"p"
             | b"span"
             | b"s"
-            | b"a" => {}
+            | b"a"
+            | b"c"
+            | b"row" => {}
             // In a picture there is any number of what may be names.
             name if is_xml || name.iter().all(u8::is_ascii_alphanumeric) => {
                 let name = &*String::from_utf8_lossy(name);
