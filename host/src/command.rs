@@ -127,7 +127,10 @@ fn run(up: Up) -> anyhow::Result<()> {
         let when = if up.build { When::Always } else { When::Stale };
         build::build(&manifest, &state_dir, when)?;
     }
-    runtime.block_on(serve(up, manifest, variables, state_dir))
+    let served = runtime.block_on(serve(up, manifest, variables, state_dir));
+    // Some threads cannot be stopped: one that asks a name server that never answers waits for it.
+    runtime.shutdown_timeout(Duration::from_secs(3));
+    served
 }
 
 /// Serves the metrics of log files for ever.
