@@ -5,7 +5,8 @@ use super::{Case, Doubtful, Here, Never, case, wrong_of};
 
 const ASIMOV: &str = "Isaac Asimov";
 
-/// A set never stands for a volume, nor a series for the set that holds it, nor a volume for either.
+/// A set never stands for a volume, nor a series for the set that holds it, nor a volume for
+/// either.
 const SETS: &[Case] = &[
     case(
         "Fondation : l'intégrale, tome 1",
