@@ -169,7 +169,7 @@ impl Parking {
             match state.next_look {
                 None => {
                     state.next_look = Some(due);
-                    tokio::spawn(self.clone().watch());
+                    tokio::spawn(self.clone().watch(due));
                 }
                 Some(next) if due < next => {
                     state.next_look = Some(due);
@@ -184,12 +184,17 @@ impl Parking {
     }
 
     /// Asks about the streams, those that are due at nearly the same time together, until there are
-    /// none.
-    async fn watch(self: Arc<Self>) {
-        while let Some(next) = { self.state().next_look } {
+    /// none. Whoever adds a stream when there are none begins another task, so this one must not
+    /// look again after it has said that there are none.
+    async fn watch(self: Arc<Self>, first_look: Instant) {
+        let mut next_look = Some(first_look);
+        while let Some(next) = next_look {
             tokio::select! {
                 () = sleep_until(next) => {}
-                () = self.is_due_earlier.notified() => continue,
+                () = self.is_due_earlier.notified() => {
+                    next_look = self.state().next_look;
+                    continue;
+                }
             }
             let now = Instant::now();
             let mut due: Vec<Waiting> = {
@@ -202,7 +207,8 @@ impl Parking {
                     false => Vec::new(),
                 };
                 let first = state.waiting.iter().map(|stream| stream.due).min();
-                state.next_look = first.map(|first| first.max(now + TICK));
+                next_look = first.map(|first| first.max(now + TICK));
+                state.next_look = next_look;
                 if first.is_none() {
                     state.waiting = Vec::new();
                 }
