@@ -259,6 +259,9 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
         Cow::Borrowed(_) => as_it_is,
         Cow::Owned(mended) => Table::new(mended, &hints)?,
     };
+    if has_far_too_many_rows(&table, max_rows) {
+        return Err(too_many_rows(max_rows));
+    }
     let delimiter = match (&unusual, table.format.delimiter) {
         (Some((_, sign)), _) => sign.to_string(),
         (None, b'\t') => "tab".to_owned(),
@@ -315,9 +318,6 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
             .collect(),
         columns: Vec::new(),
     };
-    if has_far_too_many_rows(&table, max_rows) {
-        return Err(too_many_rows(max_rows));
-    }
     let columns = Columns::new(&table, mapping).map_err(|error| error.of_file(&reading))?;
     let mut reader = Reader {
         shelf,
@@ -365,15 +365,23 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
 }
 
 /// Whether a table has more than `max_rows` rows, also if each is in two lines: known before every
-/// cell of millions is looked at for what its column means.
+/// cell of millions is looked at for what its column means. Of rows that a sheet has ready for
+/// further books there may be more, but not any number.
 fn has_far_too_many_rows(table: &Table<'_>, max_rows: usize) -> bool {
+    let (most, most_ready) = (max_rows.saturating_mul(2), max_rows.saturating_mul(10));
     let mut records = table.rows();
     let mut record = Record::default();
-    let mut rows = 0;
-    while rows <= max_rows.saturating_mul(2) && records.read(&mut record) {
-        rows += usize::from(!record.is_empty() && !record.is_ruler());
+    let (mut rows, mut ready) = (0, 0);
+    while rows <= most && ready <= most_ready && records.read(&mut record) {
+        if record.is_empty() || record.is_ruler() {
+            continue;
+        }
+        match columns::may_be_unfilled(&record) {
+            true => ready += 1,
+            false => rows += 1,
+        }
     }
-    rows > max_rows.saturating_mul(2)
+    rows > most || ready > most_ready
 }
 
 fn too_many_rows(most: usize) -> CsvError {

@@ -90,6 +90,19 @@ pub(super) struct Columns {
     width: usize,
 }
 
+/// Whether a row may be [unfilled](Columns::is_unfilled), whatever its columns are.
+pub(super) fn may_be_unfilled(record: &Record) -> bool {
+    let is_number = |cell: &str| cell.len() < 7 && cell.bytes().all(|byte| byte.is_ascii_digit());
+    let mut cells = record.fields().map(str::trim);
+    cells.all(|cell| is_number(cell) || is_unmarked(cell))
+}
+
+/// Whether a cell is a box without a mark.
+fn is_unmarked(cell: &str) -> bool {
+    const UNMARKED: &str = "false falsch faux falso falsche onwaar fałsz ложь";
+    cell.len() < 9 && is_in(UNMARKED, &cell.to_lowercase())
+}
+
 impl Columns {
     /// Decides the meanings by the headers, then by the columns' contents, unless the reader has
     /// stated them.
@@ -438,7 +451,6 @@ impl Columns {
     /// Whether a row is one that a form or a sheet has ready for a further book: a number, boxes
     /// without a mark.
     pub(super) fn is_unfilled(&self, record: &Record) -> bool {
-        const UNMARKED: &str = "false falsch faux falso falsche onwaar fałsz ложь";
         let mut cells = record.fields().map(str::trim).enumerate();
         cells.all(|(at, cell)| {
             let column = self.columns.get(at);
@@ -450,7 +462,7 @@ impl Columns {
                 matches!(
                     column.field,
                     None | Some(OwnedCopies | Read | StatusMark | Unread)
-                ) && is_in(UNMARKED, &cell.to_lowercase())
+                ) && is_unmarked(cell)
             };
             let is_unfilled =
                 |column: &Column| column.field.is_none() && is_number(column) || is_box(column);
