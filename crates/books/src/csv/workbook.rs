@@ -8,6 +8,7 @@ mod cost;
 mod joined;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use calamine::{Data, DataRef, Ods, Reader, SheetVisible, Xlsx};
@@ -66,12 +67,12 @@ pub(super) fn sheet(bytes: &[u8], max_rows: usize) -> Result<Sheet, CsvError> {
     let read = RefCell::default();
     let mut workbook = Workbook::open(kind, Parts::new(bytes, &read))?;
     read.replace(Some(Vec::new()));
-    let mut names: Vec<String> = Vec::new();
-    for sheet in workbook.sheets() {
-        if sheet.visible == SheetVisible::Visible && !names.contains(&sheet.name) {
-            names.push(sheet.name.clone());
-        }
-    }
+    let mut known = HashSet::new();
+    let names: Vec<String> = (workbook.sheets().iter())
+        .filter(|sheet| sheet.visible == SheetVisible::Visible)
+        .filter(|sheet| known.insert(sheet.name.clone()))
+        .map(|sheet| sheet.name.clone())
+        .collect();
     let mut size = 0;
     let mut next = |name: &str| -> Result<Option<String>, CsvError> {
         if size > MAX_TEXT {
@@ -267,6 +268,7 @@ impl<'a> Workbook<'a> {
 
 /// The kind of a workbook whose parts, unpacked, are within bounds.
 fn measure(bytes: &[u8]) -> Result<Kind, CsvError> {
+    // Parts may be read again here; another type than the workbook's would link the reader twice.
     let read = RefCell::default();
     let mut archive = zip::ZipArchive::new(Parts::new(bytes, &read)).map_err(damaged)?;
     if archive.len() > MAX_PARTS {
