@@ -289,13 +289,13 @@ pub fn read_library(bytes: &[u8], max_rows: usize, mapping: &Mapping) -> Result<
     }
     let reading = Reading {
         program: None,
-        encoding: match &shaped {
-            _ if json.is_some() => format!("JSON in {}", decoded.encoding),
-            Some(table) if table.was_on_its_side => format!(
+        encoding: match (&json, &shaped) {
+            (Some(_), _) => format!("JSON in {}", decoded.encoding),
+            (None, Some(table)) if table.was_on_its_side => format!(
                 "a table on its side, its rows numbered by columns ({})",
                 decoded.encoding
             ),
-            _ => decoded.encoding.to_owned(),
+            (None, _) => decoded.encoding.to_owned(),
         },
         encoding_guessed: decoded.is_guessed,
         repaired: decoded.repaired,

@@ -167,8 +167,8 @@ impl Content {
             texts: share(&is_text),
             statuses: share(&|cell| status(cell).is_some() || yes_or_no(cell).is_some()),
             names: share(&is_like_a_name),
-            different: match cells
-                .iter()
+            different: match (cells.iter())
+                // As owned texts, like all other sets here: a set of another kind is more code.
                 .map(|cell| (*cell).to_owned())
                 .collect::<HashSet<_>>()
                 .len()

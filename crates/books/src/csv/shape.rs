@@ -64,13 +64,10 @@ pub(super) fn places(all: &mut Vec<String>, names: &[String]) -> Vec<usize> {
     let mut places: Vec<usize> = Vec::new();
     for name in names {
         let find = |is_same: &dyn Fn(&String) -> bool| {
-            let free = all
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| !places.contains(at));
-            free.filter(|(_, other)| is_same(other))
-                .map(|(at, _)| at)
-                .next()
+            let mut columns = all.iter().enumerate();
+            let is_free = |at: &usize| !places.contains(at);
+            let found = columns.find(|(at, other)| is_free(at) && is_same(other));
+            found.map(|(at, _)| at)
         };
         let key = joined(name);
         let place = find(&|other| !key.is_empty() && joined(other) == key).or_else(|| {
@@ -83,6 +80,26 @@ pub(super) fn places(all: &mut Vec<String>, names: &[String]) -> Vec<usize> {
         }
     }
     places
+}
+
+/// A record's cells at the places of their columns among so many, then what stands behind these,
+/// then cells behind the record's last column, which are told as such.
+pub(super) fn arranged<'r>(
+    record: &'r Record,
+    places: &[usize],
+    width: usize,
+    behind: Option<&'r str>,
+) -> Vec<&'r str> {
+    let mut cells = vec![""; width];
+    cells.extend(behind);
+    for (at, cell) in record.fields().enumerate() {
+        match places.get(at) {
+            Some(place) => cells[*place] = cell,
+            None if !cell.trim().is_empty() => cells.push(cell),
+            None => {}
+        }
+    }
+    cells
 }
 
 /// The text with usual ends of lines, if it has none and others.

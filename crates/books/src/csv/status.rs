@@ -1,6 +1,6 @@
 //! The words for a reading status in programs and languages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use crate::ReadingStatus;
@@ -233,21 +233,12 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
             return Some(false);
         }
     }
-    static WORDS: OnceLock<HashMap<String, usize>> = OnceLock::new();
-    let known = WORDS.get_or_init(|| {
-        let mut known = HashMap::new();
-        for (is_yes, list) in [(1, YES), (0, NO)] {
-            for word in words(list) {
-                known.insert(word, is_yes);
-            }
-        }
-        known
-    });
+    static WORDS: OnceLock<[HashSet<String>; 2]> = OnceLock::new();
+    let [yes, no] = WORDS.get_or_init(|| [YES, NO].map(|list| words(list).into_iter().collect()));
     // The longest of them; a review is none.
-    (text.len() < 24)
-        .then(|| known.get(&joined(text)))
-        .flatten()
-        .map(|is_yes| *is_yes == 1)
+    let word = Some(text).filter(|text| text.len() < 24).map(joined)?;
+    let is_yes = yes.contains(&word);
+    (is_yes || no.contains(&word)).then_some(is_yes)
 }
 
 #[cfg(test)]

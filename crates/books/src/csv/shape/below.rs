@@ -1,6 +1,6 @@
 //! Tables below each other in one file, each with a header of its own.
 
-use super::{SHELF, Shaped, places};
+use super::{SHELF, Shaped, arranged, places};
 use crate::ReadingStatus;
 use crate::csv::notes::heading;
 use crate::csv::records::{MAX_FIELDS, Record, Records};
@@ -153,20 +153,13 @@ pub(in crate::csv) fn of_tables_below(table: &Table<'_>) -> Option<Shaped> {
             }
             _ => {}
         }
-        let mut cells = vec![""; all.len()];
-        cells.extend(has_shelves.then(|| shelves[part].as_deref().unwrap_or_default()));
-        for (column, cell) in record.fields().enumerate() {
-            match parts[part].places.get(column) {
-                Some(place) => cells[*place] = cell,
-                // Behind the last column: told as such.
-                None if !cell.trim().is_empty() => cells.push(cell),
-                None => {}
-            }
+        if record.is_empty() || record.is_ruler() {
+            shaped.push(number, [""]);
+            continue;
         }
-        match record.is_empty() || record.is_ruler() {
-            true => shaped.push(number, [""]),
-            false => shaped.push(number, cells),
-        }
+        let shelf = has_shelves.then(|| shelves[part].as_deref().unwrap_or_default());
+        let cells = arranged(&record, &parts[part].places, all.len(), shelf);
+        shaped.push(number, cells);
     }
     Some(shaped)
 }

@@ -3,7 +3,7 @@
 use super::{MAX_TEXT, sheet_hints, too_large};
 use crate::csv::CsvError;
 use crate::csv::records::{COMMAS, MAX_FIELDS, Record, Records, push_record};
-use crate::csv::shape::{SHELF, places};
+use crate::csv::shape::{SHELF, arranged, places};
 use crate::csv::table::Table;
 
 /// Number of bytes of an empty cell and its separator.
@@ -69,15 +69,7 @@ impl List {
         let mut rows = table.rows();
         let mut record = Record::default();
         while rows.read(&mut record) {
-            let mut cells = vec![""; all.len()];
-            for (at, cell) in record.fields().enumerate() {
-                match places.get(at) {
-                    Some(place) => cells[*place] = cell,
-                    // Behind the last column: told as such.
-                    None if !cell.is_empty() => cells.push(cell),
-                    None => {}
-                }
-            }
+            let cells = arranged(&record, &places, all.len(), None);
             self.rows.push((sheet, Record::of(cells.into_iter())));
             // Its empty cells are written as well.
             self.size += EMPTY * all.len();
