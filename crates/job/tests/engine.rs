@@ -674,6 +674,27 @@ fn a_name_deleted_and_used_again_at_once_has_another_token_each_time() {
 }
 
 #[test]
+fn an_upload_goes_on_once_the_store_is_no_longer_busy() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::from_bytes([1; 16]);
+    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    for _ in 0..3 {
+        done(receiver.write(&vec![b'x'; 600_000])).unwrap();
+        let begins = world.store.borrow().is_empty();
+        world.failing.set(if begins { 0 } else { 6 });
+        done(receiver.write(&vec![b'x'; 300_000])).unwrap();
+        assert_eq!(world.failing.get(), 0);
+    }
+    let created = done(receiver.accept(String::new())).unwrap();
+    let chunks = created.root.uploads.iter().map(|upload| upload.chunks);
+    assert_eq!(chunks.sum::<u32>(), 3);
+}
+
+#[test]
 fn of_an_upload_that_the_store_refuses_in_the_middle_nothing_is_left() {
     for name in ["ours", "contended"] {
         let world = World::default();
@@ -690,8 +711,8 @@ fn of_an_upload_that_the_store_refuses_in_the_middle_nothing_is_left() {
         for _ in 0..3 {
             done(receiver.write(&vec![b'x'; 900_000])).unwrap();
         }
-        // The store is busy for a moment: the next chunk is refused, and so is deleting others.
-        world.failing.set(6);
+        // The store is busy for seconds: the next chunk is refused, and so is deleting others.
+        world.failing.set(30);
         let refused = done(receiver.write(&vec![b'x'; 900_000])).unwrap_err();
         assert!(matches!(refused, CreateError::Store(_)), "{refused}");
         done(receiver.abandon());

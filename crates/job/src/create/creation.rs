@@ -292,7 +292,7 @@ impl<'a, E: Effects> Creation<'a, E> {
     }
 
     /// Repeats what can be done twice until it succeeds, or (monotonic) `until`.
-    async fn retry_until<T>(
+    pub(super) async fn retry_until<T>(
         &self,
         until: Duration,
         ask: impl AsyncFn() -> Result<T, StoreError>,

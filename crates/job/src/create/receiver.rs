@@ -1,5 +1,6 @@
 //! Receives the files of a job and stores them in chunks as they arrive.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::creation::{CreateError, Creation, NewJob, UPLOAD_FRESHNESS};
@@ -140,8 +141,20 @@ impl<'a, E: Effects> Receiver<'a, E> {
             let key = upload.chunk(upload.chunks);
             // Counted first: a write that reports an error may have been applied.
             upload.chunks += 1;
-            let written = self.engine.effects.set(&key, &self.buffer).await;
-            self.is_unsure |= written.is_err();
+            // A client who has sent megabytes does not send them again because the store was busy
+            // with them for a moment. Nobody else writes under this name.
+            let Engine {
+                effects, settings, ..
+            } = self.engine;
+            let is_unsure = Cell::new(false);
+            let write = async || {
+                let written = effects.set(&key, &self.buffer).await;
+                is_unsure.set(is_unsure.get() || written.is_err());
+                written
+            };
+            let until = effects.monotonic() + settings.write_delay * 4;
+            let written = self.creation.retry_until(until, write).await;
+            self.is_unsure |= is_unsure.get();
             written?;
         }
         self.buffer.clear();
