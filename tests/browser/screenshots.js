@@ -47,6 +47,17 @@ async function preview(name, file) {
 	await page.context().close();
 }
 
+/** How the columns of an import were read, once it is over. */
+async function reading(name, file) {
+	const page = await browser.page(server, { viewport: { width: 720, height: 1120 } });
+	await page.locator('#pick').setInputFiles({ name: 'meine bücher.csv', mimeType: 'text/csv', buffer: Buffer.from(file) });
+	await page.getByText('See how it was read').click();
+	await finished(page);
+	await settle(page);
+	await shoot(page, name);
+	await page.context().close();
+}
+
 /** The question which book a doubtful one is: what has its number, and what a search finds. */
 async function choosing(name, options) {
 	const page = await browser.page(server, options);
@@ -78,6 +89,13 @@ async function operator(name, options) {
 	await page.context().close();
 }
 
+/** A library with German columns, and dates, names and ratings to be judged. */
+const GERMAN = `Titel;Autor;ISBN;Gelesen am;Bewertung (1-10);Reihe;Standort
+Babel;Kuang, R. F.;978-0-06-302142-6;03.02.2021;9;;Flur
+Emma;Austen, Jane;978-0-14-143958-7;24.12.2020;10;;Schlafzimmer
+Der Wüstenplanet;Herbert, Frank;978-0-441-01359-3;11.07.2019;7,5;Dune 1;Flur
+`;
+
 const finished = (page) => page.getByRole('heading', { name: /books found/ }).waitFor();
 const PICTURES = {
 	'import-running': (name) => library(name, halfway),
@@ -85,6 +103,7 @@ const PICTURES = {
 	'import-dark': (name) => library(name, halfway, { colorScheme: 'dark' }),
 	'import-phone': (name) => library(name, halfway, PHONE),
 	'preview': (name) => preview(name, 'Babel;R. F. Kuang;9780063021426\nEmma;Jane Austen;9780141439587\nDune;Frank Herbert;9780441013593\n'),
+	'reading': (name) => reading(name, GERMAN),
 	'choosing': (name) => choosing(name, { viewport: { width: 720, height: 640 } }),
 	'choosing-phone': (name) => choosing(name, PHONE),
 	'operator': (name) => operator(name, { viewport: { width: 1000, height: 900 } }),
