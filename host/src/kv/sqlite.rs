@@ -7,10 +7,11 @@
 mod upkeep;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use self::upkeep::{File, Upkeep};
@@ -112,8 +113,7 @@ impl Sqlite {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, KvError> {
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(query(&reader)?)
+        Ok(query(&self.reader.lock())?)
     }
 
     /// Applies a change: at once when it is small and no other write is under way, else on a thread
@@ -477,6 +477,69 @@ mod tests {
         holder.join().unwrap();
         assert_eq!(store.get("default", "key").await, Ok(None));
         store.set("default", "key", b"1".to_vec()).await.unwrap();
+    }
+
+    /// What a disk that is busy elsewhere takes long for: nothing is moved until it is over.
+    #[tokio::test]
+    #[allow(
+        clippy::await_holding_lock,
+        reason = "nothing that is waited for here takes this lock"
+    )]
+    async fn while_the_log_is_long_large_values_are_refused_in_time_and_small_ones_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("kv.db")).unwrap();
+        let file = store.file.clone();
+        let slow = file.without_checkpoints();
+        let set = async |key: &str, size: usize| {
+            let written = store.set("default", key, vec![1; size]);
+            let answer = tokio::time::timeout(WRITE_LIMIT * 10, written).await;
+            answer.expect("a write is answered in time")
+        };
+        let mut refused = Ok(());
+        for n in 0..20 {
+            refused = set(&n.to_string(), 900_000).await;
+            if refused.is_err() {
+                break;
+            }
+        }
+        let too_late = Err(KvError::Other("the store was reached too late".to_owned()));
+        assert_eq!(refused, too_late);
+        for n in 0..20 {
+            assert_eq!(set("lease", 1_000 + n).await, Ok(()));
+        }
+        assert_eq!(store.delete("default", "0").await, too_late);
+        drop(slow);
+        again(async || set("large", 900_000).await).await;
+    }
+
+    #[tokio::test]
+    async fn somebody_who_reads_for_long_keeps_nobody_from_writing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        store.set("default", "key", b"1".to_vec()).await.unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN").unwrap();
+        let count = "SELECT count(*) FROM spin_key_value";
+        let count = || other.query_row(count, [], |row| row.get::<_, i64>(0));
+        assert_eq!(count(), Ok(1));
+        for n in 0..30 {
+            let key = n.to_string();
+            again(async || store.set("default", &key, vec![1; 900_000]).await).await;
+        }
+        assert_eq!(count(), Ok(1));
+        let log = || {
+            std::fs::metadata(dir.path().join("kv.db-wal"))
+                .unwrap()
+                .len()
+        };
+        assert!(log() > 20 << 20);
+        other.execute_batch("COMMIT").unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while log() > 0 {
+            assert!(Instant::now() < until, "the log does not shrink");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// A small disk of its own, where that is allowed.

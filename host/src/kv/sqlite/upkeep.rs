@@ -5,11 +5,12 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{BUSY, Change, is_full};
@@ -24,8 +25,19 @@ const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// The length of the log, in bytes, at which it is emptied without waiting.
 const LONG_LOG: u64 = 4 << 20;
 
-/// The length of the log, in bytes, at which a writer empties it first.
+/// The length of the log, in bytes, at which large values and deletions wait until it is emptied.
 const LONGEST_LOG: u64 = 2 * LONG_LOG;
+
+/// The same for small values, which jobs cannot do without for long: they do not wait for large
+/// ones.
+const LONGEST_LOG_FOR_SMALL: u64 = LONGEST_LOG + FOR_DELETIONS / 2;
+
+/// Time to wait for readers before the log is truncated: those of this process take microseconds,
+/// and for another's writers would wait, too.
+const READERS_TAKE: Duration = Duration::from_millis(20);
+
+/// The longest that a round of the disk may take for its like to happen while writers wait.
+const SHORT_ROUND: Duration = Duration::from_millis(50);
 
 /// Room that only deletions may take, in bytes: a deletion writes every page of a value to the log,
 /// which can be emptied afterwards.
@@ -45,8 +57,11 @@ const PAGES_AT_ONCE: i64 = 128;
 /// The pause between two slices of work, for writers that wait.
 const BETWEEN_SLICES: Duration = Duration::from_millis(2);
 
-/// Number of free pages given back in one round.
+/// Number of free pages given back in one round, at most: a long log ends it.
 const PAGES_IN_A_ROUND: i64 = 2_048;
+
+/// The pause between two rounds.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(750);
 
 /// The store's files, and the connection that writes them.
 pub(super) struct File {
@@ -59,8 +74,12 @@ pub(super) struct File {
     /// Lock for whoever makes the reserve or gives it up; taken last.
     making: Mutex<()>,
     has_reserve: AtomicBool,
+    /// Whether the log could not be emptied: another process reads, say. Nobody waits for it then.
+    is_stuck: AtomicBool,
     wanted: Mutex<Wanted>,
     changed: Condvar,
+    /// Notified when the log has been emptied, or could not be, by who holds `wanted`.
+    emptied: Condvar,
 }
 
 /// The work that the upkeep thread is asked to do.
@@ -71,8 +90,15 @@ struct Wanted {
     is_over: bool,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Wanted {
+    /// Asks for the log to be emptied at `due`; false if that is wanted earlier already.
+    fn due_at(&mut self, due: Instant) -> bool {
+        let is_earlier = self.due.is_none_or(|before| due < before);
+        if is_earlier {
+            self.due = Some(due);
+        }
+        is_earlier
+    }
 }
 
 /// The length of a file; none is empty.
@@ -100,28 +126,30 @@ impl File {
             reserve,
             making: Mutex::default(),
             has_reserve: AtomicBool::new(has_reserve),
+            is_stuck: AtomicBool::new(false),
             wanted: Mutex::default(),
             changed: Condvar::new(),
+            emptied: Condvar::new(),
         }
     }
 
     #[cfg(test)]
     pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.writer)
+        self.writer.lock()
     }
 
     /// Keeps the log from being moved into the file.
     #[cfg(test)]
     pub(super) fn without_checkpoints(&self) -> MutexGuard<'_, ()> {
-        lock(&self.checkpoint)
+        self.checkpoint.lock()
     }
 
     /// Applies a change without waiting for anything; `None` when that is not possible.
     pub(super) fn try_apply(&self, change: &Change) -> Option<Result<(), KvError>> {
-        if self.log_length() >= LONGEST_LOG || !self.has_room_for(change) {
+        if !self.is_log_short_for(change) || !self.has_room_for(change) {
             return None;
         }
-        let writer = self.writer.try_lock().ok()?;
+        let writer = self.writer.try_lock()?;
         writer.busy_timeout(Duration::ZERO).ok()?;
         let result = change.apply(&writer);
         writer.busy_timeout(BUSY).ok()?;
@@ -135,14 +163,13 @@ impl File {
     /// Applies a change, unless it cannot begin before `deadline`. A deletion or a small write may
     /// use the space that is kept for a full disk.
     pub(super) fn apply(&self, change: &Change, deadline: Instant) -> Result<(), KvError> {
-        let writer = self.writer_with_short_log();
+        let Some(writer) = self.writer_with_short_log(change, deadline) else {
+            return Err(KvError::Other("the store was reached too late".to_owned()));
+        };
         if !self.has_room_for(change) {
             return Err(KvError::Other("database or disk is full".to_owned()));
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(KvError::Other("the store was reached too late".to_owned()));
-        }
         writer.busy_timeout(left.min(BUSY))?;
         let mut result = change.apply(&writer);
         if change.is_small() && result.as_ref().is_err_and(is_full) {
@@ -155,17 +182,40 @@ impl File {
         Ok(result?)
     }
 
-    /// The connection that writes, while the log is short, if that can be had: another process may
-    /// be reading. Of many writers that have waited each looks, or all would make it long.
-    fn writer_with_short_log(&self) -> MutexGuard<'_, Connection> {
-        let writer = lock(&self.writer);
-        if self.log_length() < LONGEST_LOG {
-            return writer;
+    /// The connection that writes, while the log is short enough for `change`; `None` when that is
+    /// not to be had before `deadline`. Of many writers that have waited each looks, or all would
+    /// make it long.
+    fn writer_with_short_log(
+        &self,
+        change: &Change,
+        deadline: Instant,
+    ) -> Option<MutexGuard<'_, Connection>> {
+        loop {
+            let writer = self.writer.try_lock_until(deadline)?;
+            if self.is_log_short_for(change) {
+                return (Instant::now() < deadline).then_some(writer);
+            }
+            // Who waits leaves the connection to the upkeep, and to what is small.
+            drop(writer);
+            let mut wanted = self.wanted.lock();
+            if wanted.due_at(Instant::now()) {
+                self.changed.notify_one();
+            }
+            while !self.is_log_short_for(change) {
+                if self.emptied.wait_until(&mut wanted, deadline).timed_out() {
+                    return None;
+                }
+            }
         }
-        // The upkeep does not get its turn; writers wait then.
-        drop(writer);
-        self.empty_log();
-        lock(&self.writer)
+    }
+
+    fn is_log_short_for(&self, change: &Change) -> bool {
+        let longest = match change {
+            Change::Set { .. } if change.is_small() => LONGEST_LOG_FOR_SMALL,
+            // A deletion writes as much as there was.
+            Change::Set { .. } | Change::Delete { .. } => LONGEST_LOG,
+        };
+        self.log_length() < longest || self.is_stuck.load(Ordering::Relaxed)
     }
 
     /// Whether a change may be tried. **Invariant:** large values are written only while the
@@ -203,23 +253,29 @@ impl File {
         let now = Instant::now();
         let is_long = self.log_length() >= LONG_LOG;
         let due = if is_long { now } else { now + ERASE_AFTER };
-        let mut wanted = lock(&self.wanted);
-        if wanted.due.is_none_or(|before| due < before) {
-            wanted.due = Some(due);
+        if self.wanted.lock().due_at(due) {
             self.changed.notify_one();
         }
     }
 
     /// Moves everything out of the log, and truncates it. False when that has to be tried again.
     pub(super) fn empty_log(&self) -> bool {
-        let _only = lock(&self.checkpoint);
-        let writer = lock(&self.writer);
-        let mut emptied = truncate(&writer);
+        let _only = self.checkpoint.lock();
+        self.empty_log_under(&self.writer.lock())
+    }
+
+    fn empty_log_under(&self, writer: &Connection) -> bool {
+        let truncate = || {
+            writer.busy_timeout(READERS_TAKE)?;
+            let is_empty = truncate(writer)?;
+            writer.busy_timeout(BUSY)?;
+            Ok(is_empty)
+        };
+        let mut emptied = truncate();
         if emptied.as_ref().is_err_and(is_full) {
             self.give_up_reserve();
-            emptied = truncate(&writer);
+            emptied = truncate();
         }
-        drop(writer);
         emptied.unwrap_or_else(|error| {
             // What is committed is safe all the same, and there will be a next time.
             tracing::warn!("cannot empty the store's write-ahead log: {error}");
@@ -227,11 +283,41 @@ impl File {
         })
     }
 
+    /// The same, but moves everything beside readers and writers before it makes writers wait, if
+    /// that is to be had soon: a disk may take a second for what they would wait for.
+    fn empty_log_beside_writers(&self, mover: &Connection) -> bool {
+        let only = self.checkpoint.lock();
+        let until = Instant::now() + ERASE_AFTER;
+        let mut is_again = false;
+        let emptied = loop {
+            let began = Instant::now();
+            let _ = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            let now = Instant::now();
+            let writer = self.writer.lock();
+            let is_patient =
+                now - began > SHORT_ROUND && now < until && self.log_length() < LONGEST_LOG;
+            // Most of what was written in the first round is moved in the second.
+            if is_moved(&writer) || is_again && !is_patient {
+                break self.empty_log_under(&writer);
+            }
+            is_again = true;
+        };
+        drop(only);
+        let _wanted = self.wanted.lock();
+        self.is_stuck.store(!emptied, Ordering::Relaxed);
+        self.emptied.notify_all();
+        emptied
+    }
+
     /// Gives free pages back to the disk. True if there are more.
     fn shrink(&self) -> rusqlite::Result<bool> {
         let mut left = PAGES_IN_A_ROUND;
         loop {
-            let writer = lock(&self.writer);
+            // What is given back is written to the log first, where large values want to be, too.
+            if self.log_length() >= LONG_LOG {
+                return Ok(true);
+            }
+            let writer = self.writer.lock();
             let count = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             let kept = match self.has_reserve.load(Ordering::Relaxed) {
                 true => FREE_PAGES_KEPT.max(count("page_count")? / 4),
@@ -261,7 +347,7 @@ impl File {
 
     /// Keeps a reserve of disk space for the time when the disk is full; whether there is one.
     fn keep_reserve(&self) -> bool {
-        let _only = lock(&self.making);
+        let _only = self.making.lock();
         if self.has_reserve.load(Ordering::Relaxed) {
             return true;
         }
@@ -283,20 +369,13 @@ impl File {
     /// Gives the reserve to who needs it now. Until it is made again there is no room for large
     /// values.
     fn give_up_reserve(&self) {
-        let _only = lock(&self.making);
+        let _only = self.making.lock();
         self.has_reserve.store(false, Ordering::Relaxed);
         let _ = fs::remove_file(&self.reserve);
     }
 
     fn tidy(&self, mover: &Connection) {
-        // Most is moved beside readers and writers, and the disk waited for; only the rest makes
-        // writers wait.
-        let only = lock(&self.checkpoint);
-        for _ in 0..2 {
-            let _ = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        }
-        drop(only);
-        let mut is_empty = self.empty_log();
+        let mut is_empty = self.empty_log_beside_writers(mover);
         self.keep_reserve();
         let has_more = match self.shrink() {
             Ok(false) => {
@@ -315,42 +394,44 @@ impl File {
         };
         if self.log_length() > 0 {
             // The file is cut when what was given back is moved out of the log.
-            is_empty = self.empty_log();
+            is_empty = self.empty_log_beside_writers(mover);
         }
         let again = match (is_empty, has_more) {
             (false, _) => TRY_AGAIN,
-            (true, true) => ERASE_AFTER,
+            (true, true) => BETWEEN_ROUNDS,
             (true, false) => return,
         };
-        let mut wanted = lock(&self.wanted);
-        let due = Instant::now() + again;
-        wanted.due = Some(wanted.due.map_or(due, |before| before.min(due)));
+        self.wanted.lock().due_at(Instant::now() + again);
     }
 
     /// Waits until there is something to do; false when the thread is to end.
     fn wait(&self) -> bool {
-        let mut wanted = lock(&self.wanted);
+        let mut wanted = self.wanted.lock();
         loop {
             if wanted.is_over {
                 return false;
             }
             let now = Instant::now();
-            wanted = match wanted.due {
+            match wanted.due {
                 Some(due) if due <= now => {
                     wanted.due = None;
                     return true;
                 }
                 Some(due) => {
-                    let waited = self.changed.wait_timeout(wanted, due - now);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
+                    self.changed.wait_until(&mut wanted, due);
                 }
-                None => {
-                    let waited = self.changed.wait(wanted);
-                    waited.unwrap_or_else(PoisonError::into_inner)
-                }
-            };
+                None => self.changed.wait(&mut wanted),
+            }
         }
     }
+}
+
+/// Whether all of the log has been moved into the file.
+fn is_moved(connection: &Connection) -> bool {
+    let frames = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    });
+    frames.is_ok_and(|(written, moved)| written == moved)
 }
 
 /// Moves everything out of the log, and truncates it, unless a reader or another process is in the
@@ -388,7 +469,7 @@ impl Upkeep {
 
 impl Drop for Upkeep {
     fn drop(&mut self) {
-        lock(&self.file.wanted).is_over = true;
+        self.file.wanted.lock().is_over = true;
         self.file.changed.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
