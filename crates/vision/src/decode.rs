@@ -19,10 +19,12 @@ pub(crate) struct Decoded {
     pub orientation: Orientation,
 }
 
-/// A reader that calls `pulse` as it goes.
+/// A reader of a JPEG that calls `pulse` as it goes, and fails when there are too many scans.
 struct Pulsing<'a> {
     bytes: &'a [u8],
     pulse: &'a mut dyn FnMut(),
+    last: u8,
+    scans: usize,
 }
 
 /// Number of coded bytes that are read between two pulses: a flat photo of many pixels has few.
@@ -31,7 +33,17 @@ const PULSE_BYTES: usize = 4 << 10;
 impl Read for Pulsing<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         (self.pulse)();
-        self.bytes.read(buffer)
+        let read = self.bytes.read(buffer)?;
+        // A byte FF in coded data is followed by 00: this finds scan headers, and in metadata one
+        // of 65,536. What is behind the picture, a short film say, is not read.
+        for byte in &buffer[..read] {
+            self.scans += usize::from([self.last, *byte] == [0xff, 0xda]);
+            self.last = *byte;
+        }
+        match self.scans > MAX_JPEG_SCANS {
+            true => Err(ErrorKind::InvalidData.into()),
+            false => Ok(read),
+        }
     }
 }
 
@@ -56,16 +68,12 @@ fn jpeg(
     probe: &Probe,
     pulse: &mut dyn FnMut(),
 ) -> Result<(Raster, Orientation), ImageError> {
-    // A byte FF in coded data is followed by 00: this finds scan headers only.
-    if bytes.windows(2).filter(|w| w == &[0xff, 0xda]).count() > MAX_JPEG_SCANS {
-        return Err(ImageError::Damaged(
-            "a JPEG with more scans than sense".into(),
-        ));
-    }
     let reduction = probe.reduction().unwrap_or(8);
     let pulsing = Pulsing {
         bytes,
         pulse: &mut *pulse,
+        last: 0,
+        scans: 0,
     };
     let reader = BufReader::with_capacity(PULSE_BYTES, pulsing);
     let mut decoder = jpeg_decoder::Decoder::new(reader);
@@ -123,6 +131,9 @@ fn jpeg_error(error: jpeg_decoder::Error) -> ImageError {
     match error {
         jpeg_decoder::Error::Io(e) if e.kind() == ErrorKind::UnexpectedEof => {
             ImageError::Truncated("the JPEG ends before its last row".into())
+        }
+        jpeg_decoder::Error::Io(_) => {
+            ImageError::Damaged("a JPEG with more scans than sense".into())
         }
         other => ImageError::Damaged(other.to_string()),
     }

@@ -201,6 +201,44 @@ fn a_large_jpeg_is_decoded_scaled_unless_it_is_progressive() {
     assert!(probe(&webp_header(0, 4000, 4000)).is_ok());
 }
 
+/// Phones put the film of a moving photo behind its picture.
+#[test]
+fn what_is_behind_a_jpeg_does_not_count() {
+    let mut random = 1_u32;
+    let film = std::iter::repeat_with(|| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8
+    });
+    let mut moving = SHELF.to_vec();
+    moving.extend(film.take(6 << 20));
+    let scan_headers = moving.windows(2).filter(|w| w == b"\xff\xda").count();
+    assert!(scan_headers > 70, "{scan_headers}");
+    assert_eq!(prepare(&moving).unwrap().jpeg, prepare(SHELF).unwrap().jpeg);
+}
+
+/// Each of them is a pass over the whole photo, and may be of a few bytes.
+#[test]
+fn a_jpeg_of_thousands_of_scans_is_refused() {
+    let whole = Scene::shelf(200, 150, 5).jpeg_with(70, |encoder| {
+        encoder.set_progressive_scans(4);
+    });
+    let first = whole.windows(2).position(|w| w == b"\xff\xda").unwrap();
+    let (head, scans) = whole[..whole.len() - 2].split_at(first);
+    assert!(prepare(&whole).is_ok());
+    // Wherever the decoder's buffer ends.
+    for padding in 0..8 {
+        let comment = [&[0xff, 0xfe, 0, 2 + padding][..], &vec![0; padding.into()]].concat();
+        let mut many = head.to_vec();
+        for _ in 0..2_000 {
+            many.extend_from_slice(scans);
+            many.extend_from_slice(&comment);
+        }
+        many.extend(b"\xff\xd9");
+        let error = prepare(&many).unwrap_err();
+        assert!(error.to_string().contains("scans"), "{error}");
+    }
+}
+
 #[test]
 fn a_cut_off_image_is_an_error_wherever_it_is_cut() {
     let scene = Scene::shelf(200, 150, 5);
