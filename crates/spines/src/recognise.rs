@@ -18,6 +18,15 @@ const MAX_WIDTH: usize = 40 * HEIGHT;
 /// Factor of the network's input widths: it shrinks its input by eight along the line.
 const GRAIN: usize = 8;
 
+/// Odds from which on a space is read between two letters. Of two words without it neither is found;
+/// the halves of a word with one too many are put together when they are compared: half as likely
+/// is enough.
+const SPACE: f32 = 0.5;
+
+/// Ratio of probabilities from which on what looks like `B` behind a small letter is `ß`: there, a
+/// capital is less likely by more than this.
+const SHARP_S: f32 = 0.1;
+
 /// A text that was read, and the confidence in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RecognisedText {
@@ -90,10 +99,13 @@ fn crop(raster: &Raster, place: &Place) -> Planes {
 
 /// Decodes the recogniser's output: the most probable class of each position, each run of the same
 /// class once, without the blanks between them (connectionist temporal classification, decoded
-/// greedily).
+/// greedily). Spaces that are spread over several positions are found by their sum.
 fn decode(positions: &Positions) -> RecognisedText {
+    let class_of = |sign: &str| CLASSES.split('\n').position(|class| class == sign);
+    let (space, sharp_s) = (class_of(" "), class_of("ß"));
     let mut text = String::new();
     let (mut sum, mut count, mut letters, mut before) = (0.0, 0, 0, 0);
+    let mut gap = Gap::default();
     for probabilities in positions
         .probabilities
         .chunks_exact(positions.classes.max(1))
@@ -105,13 +117,26 @@ fn decode(positions: &Positions) -> RecognisedText {
         let Some((class, probability)) = best else {
             continue;
         };
-        if class != before && class != 0 {
-            // A class of its own stands for the space between words.
-            let sign = CLASSES.split('\n').nth(class).unwrap_or_default();
-            text.push_str(sign);
-            letters += usize::from(sign.chars().any(char::is_alphanumeric));
-            sum += probability;
-            count += 1;
+        let of = |class: Option<usize>| class.and_then(|class| probabilities.get(class).copied());
+        if class == 0 {
+            gap.add(of(space).unwrap_or_default() / probability);
+        } else {
+            if class != before {
+                // A class of its own stands for the space between words.
+                let mut sign = CLASSES.split('\n').nth(class).unwrap_or_default();
+                let is_inside = text.ends_with(char::is_lowercase);
+                if sign == "B" && is_inside && of(sharp_s) >= Some(SHARP_S * probability) {
+                    sign = "ß";
+                }
+                if gap.has_space() && sign != " " && !text.is_empty() && !text.ends_with(' ') {
+                    text.push(' ');
+                }
+                text.push_str(sign);
+                letters += usize::from(sign.chars().any(char::is_alphanumeric));
+                sum += probability;
+                count += 1;
+            }
+            gap = Gap::default();
         }
         before = class;
     }
@@ -119,6 +144,26 @@ fn decode(positions: &Positions) -> RecognisedText {
         text: text.trim().to_owned(),
         confidence: if count == 0 { 0.0 } else { sum / count as f32 },
         letters,
+    }
+}
+
+/// The positions between two letters: the odds that one space is there rather than none.
+#[derive(Default)]
+struct Gap {
+    odds: f32,
+    /// The odds of a space that ends at the last position.
+    ending: f32,
+}
+
+impl Gap {
+    /// Adds a position at which a space has these odds against nothing.
+    fn add(&mut self, odds: f32) {
+        self.ending = (1.0 + self.ending) * odds;
+        self.odds += self.ending;
+    }
+
+    fn has_space(&self) -> bool {
+        self.odds >= SPACE
     }
 }
 
@@ -159,5 +204,50 @@ mod tests {
         assert_eq!(reading.letters, 4);
         assert!((reading.confidence - 0.8).abs() < 1e-5);
         assert_eq!(decode(&positions(&[(0, 1.0)])), RecognisedText::default());
+    }
+
+    /// The text of single letters with positions between them at which a space has these
+    /// probabilities.
+    fn spaced(text: &[(&str, &[f32])]) -> String {
+        let (mut of, mut spaces) = (Vec::new(), Vec::new());
+        for &(sign, gap) in text {
+            of.push((class(sign), 0.9));
+            for &probability in gap {
+                spaces.push((of.len(), probability));
+                of.push((0, 1.0 - probability));
+            }
+        }
+        let mut positions = positions(&of);
+        for (at, probability) in spaces {
+            positions.probabilities[at * positions.classes + class(" ")] = probability;
+        }
+        decode(&positions).text
+    }
+
+    #[test]
+    fn a_space_that_no_position_is_sure_of_parts_two_words() {
+        assert_eq!(spaced(&[("R", &[0.36, 0.08, 0.0]), ("D", &[])]), "R D");
+        assert_eq!(spaced(&[("R", &[0.25, 0.0, 0.25]), ("D", &[])]), "R D");
+        assert_eq!(spaced(&[("R", &[0.25]), ("D", &[])]), "RD");
+        // What is left of one letter's gap is none of the next.
+        assert_eq!(spaced(&[("R", &[0.25]), ("E", &[0.25]), ("D", &[])]), "RED");
+        // One that is read already is not read twice, and none begins a line.
+        assert_eq!(spaced(&[("R", &[0.45]), (" ", &[0.45]), ("D", &[])]), "R D");
+        let mut leading = positions(&[(0, 0.6), (class("D"), 0.9)]);
+        leading.probabilities[class(" ")] = 0.4;
+        assert_eq!(decode(&leading).text, "D");
+    }
+
+    #[test]
+    fn a_capital_b_behind_a_small_letter_may_be_a_sharp_s() {
+        let after = |before: &str, sharp_s: f32| {
+            let mut positions = positions(&[(class(before), 0.9), (class("B"), 0.8)]);
+            positions.probabilities[positions.classes + class("ß")] = sharp_s;
+            decode(&positions).text
+        };
+        assert_eq!(after("u", 0.1), "uß");
+        assert_eq!(after("u", 0.01), "uB", "two words that were read as one");
+        assert_eq!(after("U", 0.1), "UB");
+        assert_eq!(after(" ", 0.1), "B");
     }
 }
