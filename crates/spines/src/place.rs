@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 /// A point or a direction, in pixels of the photo: x to the right, y down.
 pub(crate) type Vector = (f32, f32);
 
+/// The largest angle between parts of one line, in degrees.
+const BENT: f32 = 5.0;
+
+/// Least ratio between the heights of parts of one line: a part without long letters is lower.
+const LOWER: f32 = 0.7;
+
+/// The farthest that the axes of parts of one line are apart, in heights of the lower.
+const ASIDE: f32 = 0.25;
+
 /// A rectangle at any angle, in pixels of the photo.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
@@ -57,6 +66,44 @@ impl Place {
             corner(1.0, 1.0),
             corner(-1.0, 1.0),
         ]
+    }
+
+    /// The place of the line of which both are parts, when they overlap along it; `None` when they
+    /// are of two lines.
+    pub(crate) fn line_with(&self, other: &Self) -> Option<Self> {
+        let reach = (self.length + other.length) / 2.0 + self.height.min(other.height);
+        let turned = (self.angle - other.angle).rem_euclid(180.0);
+        let (lower, higher) = (self.height.min(other.height), self.height.max(other.height));
+        if (self.x - other.x).abs().max((self.y - other.y).abs()) > reach
+            || turned.min(180.0 - turned) > BENT
+            || lower < LOWER * higher
+        {
+            return None;
+        }
+        let (long, short) = if self.length >= other.length {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let (ax, ay) = long.along();
+        let (dx, dy) = (short.x - long.x, short.y - long.y);
+        let (along, across) = (dx * ax + dy * ay, dy * ax - dx * ay);
+        if across.abs() > ASIDE * lower || along.abs() > (long.length + short.length) / 2.0 {
+            return None;
+        }
+        let both = |a: f32, b: f32, shift: f32| {
+            let (from, to) = ((-a).min(shift - b), a.max(shift + b));
+            ((from + to) / 2.0, to - from)
+        };
+        let (l, length) = both(long.length / 2.0, short.length / 2.0, along);
+        let (h, height) = both(long.height / 2.0, short.height / 2.0, across);
+        Some(Self {
+            x: long.x + ax * l - ay * h,
+            y: long.y + ay * l + ax * h,
+            length,
+            height,
+            angle: long.angle,
+        })
     }
 
     pub(crate) fn is_finite(&self) -> bool {
@@ -155,5 +202,29 @@ mod tests {
             assert!((-180.0..=180.0).contains(&b.angle));
         }
         assert_eq!(a.turned(4).angle, a.angle);
+    }
+    #[test]
+    fn parts_of_a_line_that_overlap_are_one_place() {
+        for angle in [0.0, 90.0, -70.0, 178.0] {
+            // A line that runs to the right, turned about the origin.
+            let line = |x: f32, y: f32, length: f32, height: f32| {
+                let (sin, cos) = f32::to_radians(angle).sin_cos();
+                place(x * cos - y * sin, x * sin + y * cos, length, height, angle)
+            };
+            let whole = line(100.0, 0.0, 200.0, 20.0);
+            let (front, rest) = (line(30.0, 0.0, 60.0, 20.0), line(125.0, 0.0, 150.0, 20.0));
+            for (a, b) in [(front, rest), (rest, front), (front.turned(2), rest)] {
+                let joined = a.line_with(&b).expect("they are parts of one line");
+                assert!((joined.intersection_over_union(&whole) - 1.0).abs() < 1e-3);
+            }
+            for other in [
+                line(140.0, 0.0, 150.0, 20.0),
+                line(125.0, 8.0, 150.0, 20.0),
+                line(125.0, 0.0, 150.0, 30.0),
+                rest.turned(1),
+            ] {
+                assert_eq!(front.line_with(&other), None, "{other:?}");
+            }
+        }
     }
 }

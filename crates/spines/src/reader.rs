@@ -150,7 +150,8 @@ impl Reader {
                 self.stage = if self.upright_too && detection.pass() == Pass::Turned {
                     Stage::Detecting(Detection::new(&self.raster, Pass::Upright))
                 } else {
-                    self.regions = largest_first(std::mem::take(&mut self.regions));
+                    let regions = largest_first(std::mem::take(&mut self.regions));
+                    self.regions = largest_first(whole_lines(regions));
                     Stage::Reading(0)
                 };
             }
@@ -231,4 +232,22 @@ fn largest_first(mut regions: Vec<Place>) -> Vec<Place> {
         }
     }
     kept
+}
+
+/// Joins regions that are parts of one line: wide letters and thin ones between them part a word.
+fn whole_lines(mut regions: Vec<Place>) -> Vec<Place> {
+    let mut at = 0;
+    while let Some(region) = regions.get(at).copied() {
+        let mut others = regions.iter().enumerate().skip(at + 1);
+        let joined = others.find_map(|(other, place)| Some((other, region.line_with(place)?)));
+        match joined {
+            // A longer line may reach what its parts did not.
+            Some((other, line)) => {
+                regions.remove(other);
+                regions[at] = line;
+            }
+            None => at += 1,
+        }
+    }
+    regions
 }

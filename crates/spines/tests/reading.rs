@@ -155,6 +155,11 @@ fn a_photo_of_a_shelf_gives_its_titles() {
             texts(&lines)
         );
     }
+    assert!(
+        lines.iter().any(|line| line.text.starts_with("RODHAM")),
+        "what was detected in two parts: {:#?}",
+        texts(&lines)
+    );
     let babel = lines
         .iter()
         .find(|line| line.text == "BABEL")
