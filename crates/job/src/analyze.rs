@@ -11,7 +11,7 @@ use crate::document::{
 };
 use crate::effects::Effects;
 use crate::keys;
-use crate::memory::RememberedBooks;
+use crate::memory;
 use crate::plan::wave_size;
 use crate::provider::first_wave;
 use crate::run::{Run, read_upload};
@@ -123,7 +123,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         };
         let wave = wave_size(items.len(), run.engine.settings.wave_items);
         let expect = first_wave(run.engine.effects).await;
-        let expect = RememberedBooks::begin(run.engine).await.first_wave(expect);
+        let expect = memory::first_wave(run.engine, expect).await;
         run.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = u32::try_from(items.len()).unwrap_or(u32::MAX);

@@ -16,8 +16,9 @@ use crate::cadence::Forecast;
 use crate::document::Outcome;
 use crate::document::{Component, Item, Root, Stage};
 use crate::effects::Effects;
+use crate::engine::Engine;
 use crate::keys;
-use crate::memory::{self, RememberedBooks};
+use crate::memory::{self, Learned, RememberedBooks};
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::storage::Stop;
@@ -68,6 +69,10 @@ impl<E: Effects> Worker<E> for Enrichment {
         let result = self.waves(run, &sessions, &mut remembered_books).await;
         sessions.save(effects).await;
         result
+    }
+
+    async fn remember(&self, engine: Engine<'_, E>, learned: Learned) {
+        memory::remember(engine, learned).await;
     }
 }
 
@@ -151,8 +156,7 @@ impl Enrichment {
                 begun.push_front((start, items, known));
                 for (found, (_, mut items, known)) in pipeline.abandon().into_iter().zip(begun) {
                     set_outcomes(&mut items, found);
-                    run.learned
-                        .extend(memory::of_items(&items, &known, effects.now()));
+                    run.learned.add(&items, &known, effects.now());
                 }
                 return Ok(outcome);
             };
@@ -219,8 +223,7 @@ impl Enrichment {
                 })
                 .await;
             // Those who listen need not wait for it.
-            run.learned
-                .extend(memory::of_items(&items, &known, effects.now()));
+            run.learned.add(&items, &known, effects.now());
             committed?;
         }
         Ok(StageOutcome::Finished(Stage::Complete, None))

@@ -75,6 +75,7 @@ pub use id::{Epoch, InvalidJobId, JobId};
 pub use lease::LeaseDoc;
 pub use lettering::{Lettering, ReadLine};
 pub use look::Inspection;
+pub use memory::Learned;
 pub use observer::{Observer, Position, Step, StoreLag};
 pub use overview::{JobDetail, MAX_LISTED, MAX_OVERVIEW_READS, Overview};
 pub use provider::{Breaker, ProviderStatus, RateLimit};

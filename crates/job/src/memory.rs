@@ -275,8 +275,7 @@ impl RememberedBooks {
         }
     }
 
-    /// The forecast of a job's first wave, before any of its requests has been sent: at any time
-    /// when books are remembered, else when a provider's first answers come.
+    /// [`first_wave`], where the index has been read.
     pub(crate) fn first_wave(&self, of_answers: Forecast) -> Forecast {
         match self.index.0.is_empty() {
             true => of_answers,
@@ -329,26 +328,43 @@ impl RememberedBooks {
     }
 }
 
+/// The forecast of a job's first wave, before any of its requests has been sent: at any time when
+/// books are remembered, else when a provider's first answers come.
+pub(crate) async fn first_wave<E: Effects>(
+    engine: Engine<'_, E>,
+    of_answers: Forecast,
+) -> Forecast {
+    if engine.settings.remembers_books() {
+        let index = engine.effects.get(keys::BOOKS).await;
+        if index.is_ok_and(|index| index.is_some_and(|bytes| !bytes.is_empty())) {
+            return Forecast::Unknown;
+        }
+    }
+    of_answers
+}
+
 async fn read_page<E: Effects>(effects: &E, key: &str) -> Option<Vec<Memory>> {
     let bytes = effects.get(key).await.ok()??;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The entries to remember from finished items, those without the items that were `known` already.
-pub(crate) fn of_items(items: &[Item], known: &[bool], now: Time) -> Vec<Memory> {
-    items
-        .iter()
-        .zip(known)
-        .filter(|(_, known)| !**known)
-        .filter_map(|(item, _)| {
+/// What a run has learned of books.
+#[derive(Debug, Default)]
+pub struct Learned(Vec<Memory>);
+
+impl Learned {
+    /// Adds finished items, without those that were `known` already.
+    pub(crate) fn add(&mut self, items: &[Item], known: &[bool], now: Time) {
+        let items = items.iter().zip(known).filter(|(_, known)| !**known);
+        self.0.extend(items.filter_map(|(item, _)| {
             let found = item.found.as_ref()?;
             Memory::of(&item.to_look_up(), found, &item.candidates, now)
-        })
-        .collect()
+        }));
+    }
 }
 
 /// Writes down what a run has learned. Nothing depends on it: a store that fails is left alone.
-pub(crate) async fn remember<E: Effects>(engine: Engine<'_, E>, learned: Vec<Memory>) {
+pub(crate) async fn remember<E: Effects>(engine: Engine<'_, E>, Learned(learned): Learned) {
     if learned.is_empty() || !engine.settings.remembers_books() {
         return;
     }

@@ -17,7 +17,7 @@ use crate::document::{
 use crate::effects::Effects;
 use crate::keys;
 use crate::lettering::{Lettering, Named};
-use crate::memory::RememberedBooks;
+use crate::memory;
 use crate::plan::wave_size;
 use crate::provider::first_wave;
 use crate::run::Run;
@@ -313,7 +313,7 @@ impl<E: Effects> Run<'_, E> {
         let wave = wave_size(planned as usize, self.engine.settings.wave_items);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let expect = first_wave(self.engine.effects).await;
-        let expect = RememberedBooks::begin(self.engine).await.first_wave(expect);
+        let expect = memory::first_wave(self.engine, expect).await;
         self.commit(expect, |root| {
             root.stage = Stage::Enriching;
             root.total = planned;

@@ -19,7 +19,7 @@ use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
 use crate::lease::{Lease, MAX_EXTENSION};
-use crate::memory::Memory;
+use crate::memory::Learned;
 use crate::settings::Settings;
 use crate::storage::{Stop, decode, encode};
 
@@ -62,7 +62,7 @@ pub struct Run<'a, E> {
     /// The keys written since the last commit: no root names them yet.
     unreferenced: Vec<String>,
     /// The books about which this run has learned something: written to the memory after its work.
-    pub(crate) learned: Vec<Memory>,
+    pub(crate) learned: Learned,
     began: Duration,
     last_commit: Option<Duration>,
 }
@@ -80,7 +80,7 @@ impl<'a, E: Effects> Run<'a, E> {
             // The creation has written the parts that its root names under the same epoch.
             parts: u32::try_from(named_parts(&root)).unwrap_or(u32::MAX),
             unreferenced: Vec::new(),
-            learned: Vec::new(),
+            learned: Learned::default(),
             began: engine.effects.monotonic(),
             last_commit: None,
             root,

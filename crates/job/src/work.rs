@@ -10,7 +10,7 @@ use crate::handover::{Created, Settlement};
 use crate::id::JobId;
 use crate::keys;
 use crate::lease::Lease;
-use crate::memory;
+use crate::memory::Learned;
 use crate::run::Run;
 use crate::storage::{Stop, read_end, read_root, repair};
 use crate::time::millis;
@@ -45,6 +45,10 @@ pub trait Worker<E: Effects> {
     /// # Errors
     /// [`Stop`] says what stopped the run.
     async fn work(&self, run: &mut Run<'_, E>) -> Result<StageOutcome, Stop>;
+
+    /// Writes down what a run has learned of books, when nobody waits for it any more. Only who
+    /// asks providers learns anything; components that do not need no code for it.
+    async fn remember(&self, _engine: Engine<'_, E>, _learned: Learned) {}
 }
 
 /// The way in which a run gets its job.
@@ -271,7 +275,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 Ok(StageOutcome::NextStage) => continue,
                 Ok(StageOutcome::HandOver) => {
                     // The next run may go on with it.
-                    memory::remember(*self, learned).await;
+                    worker.remember(*self, learned).await;
                     return match self.hand_over(run).await {
                         Ok(outcome) => outcome,
                         Err(NoReader(run)) => {
@@ -285,7 +289,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 Err(stop) => self.handle_stop(run, stop).await,
             };
             // Nobody waits for it any more.
-            memory::remember(*self, learned).await;
+            worker.remember(*self, learned).await;
             return outcome;
         }
     }
