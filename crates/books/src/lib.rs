@@ -23,6 +23,7 @@ mod other_book;
 mod phrase;
 mod provider;
 mod query;
+mod rules;
 mod search;
 mod series;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use lettering::{
 pub use matching::{BookKeys, accepted, question_key, same_book_key, seen_book_key};
 pub use near::{Near, NearReason};
 pub use query::Query;
+pub use rules::RULES;
 pub use search::{
     Answer, Endpoints, Found, GarbageError, GoogleBooks, HttpGet, Known, Lookup, LookupKey, Reader,
     Search, is_askable,

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use crate::entities::unescape;
 use crate::name::{Person, is_nobody, pen_names, same_person, split_names};
+use crate::provider::open_library::is_work_id;
 use crate::text::words;
 use crate::title::{Agreement, Title, is_other_book};
 use crate::word_list::is_in;
@@ -51,6 +52,8 @@ fn keys(wanted: &Wanted, title: String) -> BookKeys {
 pub(crate) struct Sought {
     wanted: Wanted,
     title: OnceCell<Title>,
+    /// The names in its author's.
+    names: OnceCell<Vec<String>>,
     /// The people whom its author's name may mean; `None`: nobody in particular.
     people: OnceCell<Option<Vec<Person>>>,
 }
@@ -60,6 +63,7 @@ impl From<Wanted> for Sought {
         Self {
             wanted,
             title: OnceCell::new(),
+            names: OnceCell::new(),
             people: OnceCell::new(),
         }
     }
@@ -78,16 +82,19 @@ impl Sought {
         self.title.get_or_init(|| Title::wanted(&self.wanted))
     }
 
+    fn names(&self) -> &[String] {
+        self.names
+            .get_or_init(|| split_names(&unescape(&self.wanted.author)))
+    }
+
     fn people(&self) -> Option<&[Person]> {
         let people = self.people.get_or_init(|| {
             if is_nobody(&self.wanted.author) {
                 return None;
             }
             let author = unescape(&self.wanted.author);
-            let mut people: Vec<Person> = split_names(&author)
-                .iter()
-                .map(|name| Person::of(name))
-                .collect();
+            let mut people: Vec<Person> =
+                self.names().iter().map(|name| Person::of(name)).collect();
             let others = pen_names(&author);
             for name in std::iter::once(&*author).chain(others.iter().map(String::as_str)) {
                 let person = Person::of(name);
@@ -98,6 +105,24 @@ impl Sought {
             Some(people)
         });
         people.as_deref()
+    }
+
+    /// [`question_key`]
+    pub(crate) fn question_key(&self) -> Option<String> {
+        let title = self.title();
+        let title = (!title.key().is_empty()).then(|| title.whole_key());
+        let work_id = self.work_id.clone().filter(|id| is_work_id(id));
+        if title.is_none() && self.isbn.is_none() && work_id.is_none() {
+            return None;
+        }
+        let names = self.names().iter().map(|name| words(name).join(" "));
+        let parts = [
+            self.isbn.map(|isbn| isbn.to_string()).unwrap_or_default(),
+            work_id.unwrap_or_default(),
+            names.collect::<Vec<_>>().join(";"),
+            title.unwrap_or_default(),
+        ];
+        Some(parts.join("\n"))
     }
 
     /// Whether its author is nobody in particular.
@@ -127,27 +152,28 @@ impl Sought {
 /// The text that stands for all that is asked of a book, however it is spelled; `None` when nothing
 /// tells it from any other.
 pub fn question_key(wanted: &Wanted) -> Option<String> {
-    let title = Title::wanted(wanted);
-    let title = (!title.key().is_empty()).then(|| title.whole_key());
-    if title.is_none() && wanted.isbn.is_none() && wanted.work_id.is_none() {
-        return None;
-    }
-    let names = split_names(&wanted.author);
-    let names: Vec<String> = names.iter().map(|name| words(name).join(" ")).collect();
-    let isbn = wanted.isbn.map(|isbn| isbn.to_string());
-    let parts = [
-        isbn.unwrap_or_default(),
-        wanted.work_id.clone().unwrap_or_default(),
-        names.join(";"),
-        title.unwrap_or_default(),
-    ];
-    Some(parts.join("\n"))
+    Sought::from(wanted.clone()).question_key()
 }
 
 /// The record as an answer to this question, if it is one: a record that answered another question,
 /// or the same one at another time, goes through the same rules as one that was just given.
 pub fn accepted(wanted: &Wanted, record: &Record) -> Option<Record> {
     accepted_by(&Sought::from(wanted.clone()), record.clone())
+}
+
+/// The record that was taken for this very question, as an answer to it now.
+pub(crate) fn as_before(wanted: &Sought, mut record: Record) -> Record {
+    let is_by_work = record
+        .matched
+        .is_some_and(|matched| matched.by == MatchedBy::Work);
+    // The number that a record was asked by and has not itself is not kept in it.
+    if let Some(isbn) = wanted.isbn
+        && is_bare(&record)
+        && !is_by_work
+    {
+        put_first(&mut record.edition.isbns, isbn);
+    }
+    record
 }
 
 /// [`accepted`], for a book that is prepared for comparison.
@@ -199,10 +225,19 @@ impl Candidate {
     pub(crate) fn titles(&self) -> &Titles {
         self.titles.get_or_init(|| {
             let Record { work, edition, .. } = &self.record;
+            let of_work = Title::new(&work.title, work.subtitle.as_deref());
+            // Most editions are called as their work.
+            let is_of_work = |title: &str| title == work.title && edition.subtitle == work.subtitle;
+            let of_edition = edition
+                .title
+                .as_deref()
+                .map(|title| match is_of_work(title) {
+                    true => of_work.clone(),
+                    false => Title::new(title, edition.subtitle.as_deref()),
+                });
             Titles {
-                work: Title::new(&work.title, work.subtitle.as_deref()),
-                edition: (edition.title.as_deref())
-                    .map(|title| Title::new(title, edition.subtitle.as_deref())),
+                work: of_work,
+                edition: of_edition,
             }
         })
     }
@@ -364,7 +399,8 @@ struct Corroboration {
     title: Option<Likeness>,
     /// Whether the author is the same; `None`: they cannot be compared.
     same_author: Option<bool>,
-    /// Whether at most a word of each title is missing in the other, and fewer than it has.
+    /// Whether the titles share words, and at most a word of each is missing in the other, and
+    /// fewer than it has.
     shares_most: bool,
     /// Whether neither a title nor an author was given.
     is_bare_number: bool,
@@ -412,10 +448,11 @@ impl Corroboration {
         let corroboration = Self {
             title: likeness,
             same_author,
-            shares_most: [Some(&titles.work), titles.edition.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|other| title.differs_by_a_word_at_most(other)),
+            shares_most: likeness == Some(Likeness::SharesAWord)
+                && [Some(&titles.work), titles.edition.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .any(|other| title.differs_by_a_word_at_most(other)),
             is_bare_number: !title.has_words() && sought.is_anonymous(),
             is_set: !title.is_set() && (says_set || has_numbers_of_set),
         };

@@ -18,6 +18,7 @@ pub(crate) use word::begins_with_given_name;
 use word::is_particle;
 
 use crate::text::{clean, has_letters, joined, words};
+use crate::word_list::is_between;
 
 const MAX_NAME: usize = 300;
 pub(crate) const MAX_AUTHORS: usize = 50;
@@ -98,7 +99,7 @@ fn is_suffix(part: &str) -> bool {
 /// Whether a name stands for nobody in particular, like "Anonymous" or "Various".
 pub(crate) fn is_nobody(name: &str) -> bool {
     let words = words(name);
-    words.is_empty() || NOBODY.split(',').any(|nobody| nobody == words.join(" "))
+    words.is_empty() || is_between(NOBODY, b',', &words.join(" "))
 }
 
 /// Whether a comparable word stands behind names and is none.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::matching::{Candidates, Sought, accepted_by};
+use crate::matching::{Candidates, Sought, accepted_by, as_before};
 use crate::near::{self, Near};
 use crate::provider::{google_books, open_library};
 use crate::text::words;
@@ -73,7 +73,9 @@ pub enum LookupKey {
 pub enum Known {
     /// Every provider said that it does not know the book.
     Nothing,
-    /// The record that answered the same question.
+    /// The record that was taken for this very question, by [the rules of today](crate::RULES).
+    Same(Record),
+    /// A record that was taken for a question of the same key, whatever the rules were.
     Answer(Record),
     /// A record with the book's ISBN, which somebody asked for with another title or author.
     Edition(Record),
@@ -244,8 +246,6 @@ struct Item {
     denied: bool,
     /// Whether nothing is given by which a book is known: no provider can have it.
     names_nothing: bool,
-    /// Whether a title tells enough for an answer to be accepted.
-    is_askable_by_title: bool,
     /// Whether the work is found, and its edition may be found by a further look-up.
     lacks_edition: bool,
     /// Whether the outcome is known from before, without a look-up.
@@ -266,14 +266,11 @@ impl Item {
         }
         wanted.work_id = wanted.work_id.filter(|id| open_library::is_work_id(id));
         let wanted = Sought::from(wanted);
-        let is_askable_by_title =
-            !wanted.title.is_empty() && (!wanted.is_anonymous() || wanted.title().is_distinctive());
         Self {
             names_nothing: wanted.title.is_empty()
                 && wanted.isbn.is_none()
                 && wanted.work_id.is_none(),
             wanted,
-            is_askable_by_title,
             lacks_edition: false,
             is_known: false,
             found: None,
@@ -285,6 +282,12 @@ impl Item {
             refused: false,
             awaited: 0,
         }
+    }
+
+    /// Whether a title tells enough for an answer to be accepted.
+    fn is_askable_by_title(&self) -> bool {
+        let wanted = &self.wanted;
+        !wanted.title.is_empty() && (!wanted.is_anonymous() || wanted.title().is_distinctive())
     }
 
     /// The property by which to ask for this book in a round, if at all.
@@ -300,16 +303,16 @@ impl Item {
         }
         let by_isbn = self.wanted.isbn.map(|_| LookupKey::Isbn);
         let by_work = self.wanted.work_id.as_ref().map(|_| LookupKey::WorkId);
-        let by_title = self.is_askable_by_title.then_some(LookupKey::Title);
+        let by_title = || self.is_askable_by_title().then_some(LookupKey::Title);
         let silent = |provider| self.silent.contains(&provider);
         match round {
             Round::OpenLibraryIds => by_isbn.or(by_work),
             Round::OpenLibraryEditions | Round::Over => None,
             // A provider that was just silent is not asked again for the same book.
             Round::OpenLibraryTitles if silent(Provider::OpenLibrary) => None,
-            Round::OpenLibraryTitles => by_title.or(by_work.filter(|_| by_isbn.is_some())),
-            Round::GoogleBooks => by_isbn.or(by_title),
-            Round::GoogleBooksTitles => by_title.filter(|_| {
+            Round::OpenLibraryTitles => by_title().or(by_work.filter(|_| by_isbn.is_some())),
+            Round::GoogleBooks => by_isbn.or_else(by_title),
+            Round::GoogleBooksTitles => by_title().filter(|_| {
                 by_isbn.is_some() && !self.title_denied && !silent(Provider::GoogleBooks)
             }),
         }
@@ -363,7 +366,7 @@ impl Item {
 #[must_use]
 pub fn is_askable(wanted: &Wanted) -> bool {
     let item = Item::new(wanted.clone());
-    item.wanted.isbn.is_some() || item.wanted.work_id.is_some() || item.is_askable_by_title
+    item.wanted.isbn.is_some() || item.wanted.work_id.is_some() || item.is_askable_by_title()
 }
 
 /// The search of one wave of books through all providers: which requests may go out now, and
@@ -409,6 +412,7 @@ impl Search {
                 item.is_known = true;
                 return true;
             }
+            Known::Same(record) => Some(as_before(&item.wanted, record)),
             // An answer is looked at as if it had just come.
             Known::Answer(record) => accepted_by(&item.wanted, record),
             Known::Edition(record) => Candidates::new(vec![record]).by_isbn(&item.wanted),
@@ -416,6 +420,11 @@ impl Search {
         item.is_known = found.is_some();
         item.found = found.map(Box::new);
         item.is_known
+    }
+
+    /// The text that stands for all that is asked of a book ([`crate::question_key`]).
+    pub fn question_key(&self, at: usize) -> Option<String> {
+        self.items.get(at)?.wanted.question_key()
     }
 
     /// Takes what a person could choose from when the same question was asked before.

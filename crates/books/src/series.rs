@@ -85,7 +85,13 @@ impl Place {
 
 /// Takes the mark of a volume off the end of comparable words: "vol 2", "book two", "part 1 of 3".
 pub(crate) fn take_mark(words: &mut Vec<String>) -> Option<Place> {
+    take_mark_of(words, &mut false)
+}
+
+/// [`take_mark`], which also notes whether the mark is that of a part of a book.
+pub(crate) fn take_mark_of(words: &mut Vec<String>, is_part: &mut bool) -> Option<Place> {
     let (at, place) = mark(words)?;
+    *is_part |= PART_LABELS.contains(&words[at].as_str());
     if at == 0 {
         return None;
     }
@@ -151,6 +157,9 @@ fn joined_to_its_label(word: &str) -> Option<Place> {
 
 /// The place that a word with a Chinese, Japanese or Korean counter is: "2巻", "第2卷", "2권", "第二巻".
 fn counted_in_chinese(word: &str) -> Option<Place> {
+    if word.is_ascii() {
+        return None;
+    }
     // The Korean one as comparable words have it, in its letters.
     const COUNTERS: [&str; 9] = [
         "巻",

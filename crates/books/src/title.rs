@@ -9,7 +9,7 @@ use crate::other_book::{
     names_set_of_volumes,
 };
 use crate::series::{
-    Place, ends_with_part, is_label, note, only_mark, series, take_mark, trailing_brackets,
+    Place, ends_with_part, is_label, note, only_mark, series, take_mark_of, trailing_brackets,
     without_series_word,
 };
 use crate::text::{clean, joined, words};
@@ -424,9 +424,8 @@ impl Title {
                 all_subtitles.extend(subtitle);
             }
         }
-        let is_part =
-            is_part_in_brackets || ends_with_part(&main) || ends_with_part(&all_subtitles);
-        let mut volume = take_mark(&mut main);
+        let mut is_part = is_part_in_brackets || ends_with_part(&all_subtitles);
+        let mut volume = take_mark_of(&mut main, &mut is_part);
         if let Some((name, place)) = note(&all_subtitles) {
             // "The Graphic Novel, Volume One" and "L'intégrale, tome 1" are of no series.
             let is_other = is_adaptation(&name) || names_set_of_volumes(&name);

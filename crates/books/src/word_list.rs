@@ -2,7 +2,24 @@
 
 /// Whether a word is one of a list with blanks between them.
 pub(crate) fn is_in(list: &str, word: &str) -> bool {
-    list.split(' ').any(|known| known == word)
+    is_between(list, b' ', word)
+}
+
+/// Whether a text is one of a list with this sign between them. Byte by byte: the texts are short,
+/// and looking for the sign by machine words took most of the time.
+pub(crate) fn is_between(list: &str, sign: u8, text: &str) -> bool {
+    let mut rest = list.as_bytes();
+    loop {
+        let end = rest.iter().position(|byte| *byte == sign);
+        let (known, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        if known == text.as_bytes() {
+            return true;
+        }
+        match behind {
+            [_, behind @ ..] => rest = behind,
+            [] => return false,
+        }
+    }
 }
 
 /// A list of words, with what tells most other words from all of them without reading it.

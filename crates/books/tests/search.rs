@@ -749,6 +749,34 @@ fn what_is_known_from_before_is_not_asked_for() {
     assert_eq!(search.next()[0].items, [1]);
 }
 
+/// The outcome of a question that is asked again is what it was, the reader's own number included,
+/// which is not remembered where no edition is told of.
+#[test]
+fn what_was_taken_for_the_same_question_is_taken_as_it_was() {
+    let isbn = "9780441172719";
+    let told = doc("OL1W", "Dune", "Frank Herbert", isbn);
+    let bare = json!({"key": "/works/OL2W", "title": "Dune", "author_name": ["Frank Herbert"], "isbn": [isbn]});
+    let other = doc("OL3W", "Dune", "Frank Herbert", "9780593230381");
+    for (known, asked) in [
+        (told, wanted("Dune", "Frank Herbert", isbn)),
+        (bare, wanted("Dune", "Frank Herbert", isbn)),
+        (other.clone(), wanted("Dune", "Frank Herbert", isbn)),
+        (other, wanted("Dune", "Frank Herbert", "")),
+    ] {
+        let first = find(asked.clone(), &[known]);
+        let Found::Record(mut kept) = first.clone() else {
+            panic!("{first:?}");
+        };
+        if kept.edition.open_library_id.is_none() {
+            kept.edition.isbns.retain(|own| Some(*own) != asked.isbn);
+        }
+        let mut search = Search::new(vec![asked], &endpoints());
+        assert!(search.set_known(0, Known::Same(*kept)));
+        assert_eq!(search.next(), []);
+        assert_eq!(search.finish(), [first]);
+    }
+}
+
 /// JSON of any shape, with the names that answers use.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

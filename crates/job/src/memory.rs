@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use books::{Found, Known, MatchedBy, Near, Record, Search, Wanted};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::cadence::Forecast;
 use crate::document::{Item, MAX_VALUE_BYTES};
@@ -36,6 +37,10 @@ const UNNAMED_FOR: Duration = Duration::from_secs(600);
 pub(crate) struct Memory {
     /// Hashes of the questions that the entry answers.
     keys: Vec<u64>,
+    /// [`seal`] of the question that the record was taken for; absent in entries of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<u64>,
     at: Time,
     /// The book's record; `None`: no provider knows the book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,12 +53,13 @@ pub(crate) struct Memory {
 impl Memory {
     /// The memory that a finished item is worth: never of a failure.
     pub(crate) fn of(wanted: &Wanted, found: &Found, near: &[Near], now: Time) -> Option<Self> {
+        let question = books::question_key(wanted);
         let (record, keys) = match found {
             Found::Error | Found::CircuitOpen => return None,
-            Found::NotFound => (None, vec![question(wanted)?]),
+            Found::NotFound => (None, vec![hash_of(question.as_ref()?)]),
             Found::Record(record) => {
                 let matched = record.matched?;
-                let mut keys: Vec<u64> = question(wanted).into_iter().collect();
+                let mut keys: Vec<u64> = question.iter().map(|key| hash_of(key)).collect();
                 if matched.by == MatchedBy::Isbn {
                     keys.extend(edition(wanted));
                 }
@@ -64,7 +70,8 @@ impl Memory {
                         ..wanted.clone()
                     };
                     if books::accepted(&without_isbn, record).is_some() {
-                        keys.extend(question(&without_isbn));
+                        let key = books::question_key(&without_isbn);
+                        keys.extend(key.map(|key| hash_of(&key)));
                     }
                 }
                 keys.dedup();
@@ -79,6 +86,7 @@ impl Memory {
         };
         Some(Self {
             keys,
+            seal: question.map(|key| seal(&key)),
             at: now,
             record,
             near: near.to_vec(),
@@ -94,18 +102,31 @@ impl Memory {
         now >= self.at && now.since(self.at) < time
     }
 
-    fn known(&self) -> Known {
+    /// The knowledge of the book that this question, one of those of the entry, asks for.
+    fn known(&self, question: &str) -> Known {
         match &self.record {
+            Some(record) if self.seal == Some(seal(question)) => Known::Same((**record).clone()),
             Some(record) => Known::Answer((**record).clone()),
             None => Known::Nothing,
         }
     }
 }
 
-/// The hash that stands for a question: all that is asked of a book. `None` when nothing is asked
-/// that tells it from any other.
-fn question(wanted: &Wanted) -> Option<u64> {
-    Some(hash(&["asked", &books::question_key(wanted)?]))
+/// The hash that stands for a question: the key of all that is asked of a book.
+fn hash_of(question: &str) -> u64 {
+    hash(&["asked", question])
+}
+
+/// The proof that a record was taken for the question with this key by the rules of today, so that
+/// it need not be compared again. Unlike a hash, nobody can find a second question with the same.
+fn seal(question: &str) -> u64 {
+    let mut digest = Sha256::new();
+    digest.update(books::RULES.to_le_bytes());
+    digest.update(question);
+    let digest = digest.finalize();
+    digest[..8]
+        .iter()
+        .fold(0, |seal, byte| seal << 8 | u64::from(*byte))
 }
 
 fn edition(wanted: &Wanted) -> Option<u64> {
@@ -295,10 +316,10 @@ impl RememberedBooks {
             return known;
         }
         for (at, wanted) in wanted.iter().enumerate() {
-            if let Some(question) = question(wanted)
-                && let Some(memory) = self.find(effects, question).await
+            if let Some(question) = search.question_key(at)
+                && let Some(memory) = self.find(effects, hash_of(&question)).await
             {
-                known[at] = search.set_known(at, memory.known());
+                known[at] = search.set_known(at, memory.known(&question));
                 if known[at] {
                     search.offer(at, memory.near.clone());
                 }
@@ -510,7 +531,7 @@ mod tests {
 
     #[test]
     fn the_same_question_in_other_words_has_one_key() {
-        let key = |title, isbn| question(&wanted(title, isbn)).unwrap();
+        let key = |title, isbn| books::question_key(&wanted(title, isbn)).unwrap();
         assert_eq!(
             key("The Salt & the Sea", ""),
             key("the salt and the sea", "")
@@ -528,7 +549,7 @@ mod tests {
 
     #[test]
     fn a_question_that_names_nothing_has_no_key() {
-        let nothing = |title| question(&wanted(title, ""));
+        let nothing = |title| books::question_key(&wanted(title, ""));
         for title in ["", "???", "!!!", "\u{2605}"] {
             assert_eq!(nothing(title), None, "{title}");
         }
@@ -555,7 +576,7 @@ mod tests {
                 .unwrap()
                 .keys
         };
-        let by_title = question(&wanted("Dune", "")).unwrap();
+        let by_title = hash_of(&books::question_key(&wanted("Dune", "")).unwrap());
         assert!(keys("Dune", "Dune").contains(&by_title));
         assert!(!keys("Knitting", "Dune").contains(&by_title));
         assert_eq!(
@@ -563,6 +584,36 @@ mod tests {
             2,
             "the number, alone and as an edition's"
         );
+    }
+
+    /// Only what was asked in these words, and compared by these rules, need not be compared again.
+    #[test]
+    fn a_record_is_taken_as_it_is_for_the_very_question_it_was_taken_for() {
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "provider": "openlibrary",
+            "work": {"title": "Dune"},
+            "edition": {"isbns": ["9780141439587"]},
+            "authors": [{"name": "Some Body"}],
+            "matched": {"by": "isbn", "confidence": 1.0},
+        }))
+        .unwrap();
+        let asked = wanted("Dune", "9780141439587");
+        let found = Found::Record(Box::new(record));
+        let mut memory = Memory::of(&asked, &found, &[], Time(5)).unwrap();
+        let is_same = |memory: &Memory, asked: &Wanted| {
+            let question = books::question_key(asked).unwrap();
+            matches!(memory.known(&question), Known::Same(_))
+        };
+        assert!(is_same(&memory, &asked));
+        assert!(
+            is_same(&memory, &wanted("DUNE", "0141439580")),
+            "in other words"
+        );
+        assert!(!is_same(&memory, &wanted("Dune", "")), "without the number");
+        memory.seal = memory.seal.map(|seal| seal + 1);
+        assert!(!is_same(&memory, &asked), "other rules");
+        memory.seal = None;
+        assert!(!is_same(&memory, &asked), "an earlier version");
     }
 
     #[test]
@@ -606,6 +657,7 @@ mod tests {
     fn pages_stay_small() {
         let memory = Memory {
             keys: vec![1, 2, 3],
+            seal: None,
             at: Time(1),
             record: None,
             near: Vec::new(),
