@@ -1,5 +1,7 @@
 //! Numbers as titles spell them: in digits, in Roman and in words.
 
+use crate::word_list::Words;
+
 /// English number words, from zero on.
 const UNITS: [&str; 20] = [
     "zero",
@@ -56,6 +58,91 @@ const CARDINALS: [&str; 10] = [
     "neuf neun nueve nove negen девять",
     "dix zehn diez dieci dez tien десять",
 ];
+
+/// Words of other languages than English for [`VALUES_OF_WORDS`]; those below eleven, and those
+/// that are other words in English, stay words.
+static WORDS_FROM_ELEVEN: Words = Words::new(
+    "onze elf undici doce zwolf douze doze dodici twaalf treize trece treze dreizehn tredici dertien \
+    quatorze catorce catorze vierzehn quattordici veertien quinze quince funfzehn quindici vijftien \
+    sechzehn sedici zestien vingt veinte vinte zwanzig venti twintig trente treinta trinta dreissig \
+    trenta dertig quarante cuarenta quarenta vierzig quaranta veertig cinquante cincuenta cinquenta \
+    funfzig cinquanta vijftig soixante sesenta sessenta sechzig sessanta zestig setenta siebzig \
+    settanta zeventig ochenta oitenta achtzig ottanta tachtig noventa neunzig novanta negentig cent \
+    cien cem hundert cento honderd mille mil tausend duizend",
+);
+
+/// Values of [`WORDS_FROM_ELEVEN`], each with the number of words for it.
+const VALUES_OF_WORDS: [(u32, usize); 16] = [
+    (11, 3),
+    (12, 6),
+    (13, 6),
+    (14, 6),
+    (15, 5),
+    (16, 3),
+    (20, 6),
+    (30, 6),
+    (40, 6),
+    (50, 6),
+    (60, 6),
+    (70, 4),
+    (80, 5),
+    (90, 4),
+    (100, 6),
+    (1_000, 4),
+];
+
+/// The number from eleven on that one word of another language than English spells.
+fn foreign_word(word: &str) -> Option<u32> {
+    if let Some(mut at) = WORDS_FROM_ELEVEN.position(word) {
+        let value = VALUES_OF_WORDS.iter().find(|(_, words)| {
+            let is_here = at < *words;
+            at = at.saturating_sub(*words);
+            is_here
+        });
+        return value.map(|(value, _)| *value);
+    }
+    let value =
+        |word: &str| position(&CARDINALS, |other| other == word).or_else(|| foreign_word(word));
+    // "zwanzigtausend", "ventimila"
+    let thousands = ["tausend", "duizend", "mila"];
+    if let Some(before) = thousands.iter().find_map(|end| word.strip_suffix(end)) {
+        return value(before).map(|number| number * 1_000);
+    }
+    // "neununddreissig", "negenendertig"
+    if !word.ends_with("ig") {
+        return None;
+    }
+    ["und", "en"].iter().find_map(|and| {
+        word.match_indices(and).find_map(|(at, _)| {
+            let ten = WORDS_FROM_ELEVEN.has(&word[at + and.len()..]);
+            let unit = position(&CARDINALS, |other| other == &word[..at])?;
+            Some(foreign_word(&word[at + and.len()..]).filter(|_| ten)? + unit)
+        })
+    })
+}
+
+/// The number that words from the first on spell in another language than English, and how many of
+/// them: "vingt mille", "quatre vingts", "treinta y nueve".
+fn foreign(words: &[String]) -> Option<(u32, usize)> {
+    let word = |at: usize| words.get(at).map(String::as_str);
+    let (mut number, mut length) = match (word(0)?, word(1)) {
+        ("quatre", Some("vingt" | "vingts")) => (80, 2),
+        (first, _) => (foreign_word(first)?, 1),
+    };
+    if (20..100).contains(&number) && number % 10 == 0 {
+        let and = usize::from(matches!(word(length), Some("y" | "e" | "et")));
+        let unit = word(length + and).and_then(|word| position(&CARDINALS, |other| other == word));
+        if let Some(unit) = unit {
+            number += unit;
+            length += and + 1;
+        }
+    }
+    if number < 1_000 && matches!(word(length), Some("mille" | "mil")) {
+        number *= 1_000;
+        length += 1;
+    }
+    Some((number, length))
+}
 
 /// Most letters that may follow the beginning of a number word.
 const ENDING: usize = 3;
@@ -307,13 +394,17 @@ pub(crate) fn in_digits(words: Vec<String>) -> Vec<String> {
                 || TENS.contains(&word)
                 || matches!(word, "hundred" | "thousand"))
     };
-    if !words.iter().any(is_spelled) {
+    let is_foreign = |word: &String| foreign_word(word).is_some() || word == "quatre";
+    if !words
+        .iter()
+        .any(|word| is_spelled(word) || is_foreign(word))
+    {
         return words;
     }
     let mut out = Vec::with_capacity(words.len());
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        match cardinal(&words[at..]) {
+        match cardinal(&words[at..]).or_else(|| foreign(&words[at..])) {
             Some((number, length)) => {
                 out.push(number.to_string());
                 at += length;
@@ -383,9 +474,49 @@ mod tests {
             ("salt and sea", "salt and sea"),
             ("four past midnight", "4 past midnight"),
             ("seven eleven", "7 11"),
+            ("vingt mille lieues", "20000 lieues"),
+            ("quatre vingts jours", "80 jours"),
+            ("quatre vingt dix", "90"),
+            ("trente et un jours", "31 jours"),
+            ("zwanzigtausend meilen", "20000 meilen"),
+            ("neununddreissig stufen", "39 stufen"),
+            ("negenendertig treden", "39 treden"),
+            ("ventimila leghe", "20000 leghe"),
+            ("treinta y nueve escalones", "39 escalones"),
+            ("cien anos y un dia", "100 anos y un dia"),
+            ("mil soles", "1000 soles"),
+            ("duizend zonnen", "1000 zonnen"),
+            ("quatre soeurs", "quatre soeurs"),
+            ("sei tausendmal konig", "sei tausendmal konig"),
         ] {
             let words = words.split(' ').map(str::to_owned).collect();
             assert_eq!(in_digits(words).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn every_word_for_a_number_has_its_value() {
+        let words = VALUES_OF_WORDS.iter().map(|(_, words)| words);
+        assert_eq!(words.sum::<usize>(), WORDS_FROM_ELEVEN.len());
+        for (word, value) in [
+            ("onze", 11),
+            ("douze", 12),
+            ("dertien", 13),
+            ("veertien", 14),
+            ("vijftien", 15),
+            ("sedici", 16),
+            ("twintig", 20),
+            ("dertig", 30),
+            ("veertig", 40),
+            ("vijftig", 50),
+            ("zestig", 60),
+            ("zeventig", 70),
+            ("tachtig", 80),
+            ("negentig", 90),
+            ("honderd", 100),
+            ("duizend", 1_000),
+        ] {
+            assert_eq!(foreign_word(word), Some(value), "{word}");
         }
     }
 

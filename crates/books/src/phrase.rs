@@ -10,6 +10,7 @@ use crate::text::{clean, words};
 use crate::title::{
     is_article, is_article_behind, is_conjunction, joined_letters_and_digits, split_subtitle,
 };
+use crate::word_list::is_in;
 
 /// Largest number of words of a title that are searched for.
 const MAX_WORDS: usize = 12;
@@ -155,6 +156,9 @@ fn other_spellings_of_numbers(main: &str) -> Vec<String> {
         let last = digits.iter().map(|word| with_thousands(word));
         others.push(last.collect::<Vec<_>>().join(" "));
     }
+    if !plain.iter().any(|word| is_in(ENGLISH, word)) {
+        others.extend(beside_a_number(plain));
+    }
     let spelled = spelled.join(" ");
     if spelled != plain.join(" ") {
         // "Hundred Years" is in "One Hundred Years" as well.
@@ -164,6 +168,25 @@ fn other_spellings_of_numbers(main: &str) -> Vec<String> {
     }
     others.extend(other_spelling_of_places(plain));
     others
+}
+
+/// Little words of English titles.
+const ENGLISH: &str = "the of and with from his her to for my";
+
+/// The longer of the parts of a title before and behind a number in digits, which an index may have
+/// in words of any language: "100 años de soledad". A number at the end is that of a volume.
+fn beside_a_number(plain: &[String]) -> Option<String> {
+    let is_number = |word: &String| word.len() > 1 && word.bytes().all(|b| b.is_ascii_digit());
+    let at = plain.iter().position(is_number)?;
+    let (before, behind) = (&plain[..at], &plain[at + 1..]);
+    let rest = if before.len() > behind.len() {
+        before
+    } else {
+        behind
+    };
+    let phrase = rest.join(" ");
+    let is_enough = rest.len() > 1 && phrase.len() >= LEAST_BEHIND_SERIES;
+    (is_enough && !behind.is_empty()).then_some(phrase)
 }
 
 /// A title with its place in words instead of digits, or the other way round: "5th Wave".

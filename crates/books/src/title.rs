@@ -147,7 +147,7 @@ pub(crate) fn is_conjunction(word: &str) -> bool {
 /// Drops the points between single letters and the signs between thousands, which say nothing:
 /// "A.I." becomes "AI", "20,000" becomes "20000".
 pub(crate) fn joined_letters_and_digits(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| matches!(byte, b'.' | b',')) {
+    if !text.bytes().any(|byte| matches!(byte, b'.' | b',')) && !text.contains("000") {
         return Cow::Borrowed(text);
     }
     let mut joined = String::with_capacity(text.len());
@@ -157,7 +157,10 @@ pub(crate) fn joined_letters_and_digits(text: &str) -> Cow<'_, str> {
             letters = 0;
             continue;
         }
-        if matches!(c, ',' | '.') && is_before_thousands(&text[at + 1..], &joined) {
+        let rest = &text[at + c.len_utf8()..];
+        // "20 000", as the French have it.
+        let is_sign = matches!(c, ',' | '.') || c.is_whitespace() && rest.starts_with("000");
+        if is_sign && is_before_thousands(rest, &joined) {
             continue;
         }
         letters = if c.is_alphanumeric() { letters + 1 } else { 0 };

@@ -79,9 +79,21 @@ impl Words {
         is_in(self.list, word)
     }
 
+    /// The position of a word among them, from 0 on.
+    pub(crate) fn position(&self, word: &str) -> Option<usize> {
+        let mut words = self.list.split(' ');
+        self.has(word)
+            .then(|| words.position(|other| other == word))?
+    }
+
     /// Whether any of these words is one of them.
     pub(crate) fn has_any(&self, words: &[String]) -> bool {
         words.iter().any(|word| self.has(word))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.list.split(' ').count()
     }
 
     /// Whether a word begins with one of them.

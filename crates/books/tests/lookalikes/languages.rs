@@ -1,9 +1,11 @@
-//! Sets, editions and books about books, in the languages of readers: each with what a
+//! Sets, editions, numbers and books about books, in the languages of readers: each with what a
 //! reader expects of it.
 
 use super::{Case, Doubtful, Here, Never, case, wrong_of};
 
 const ASIMOV: &str = "Isaac Asimov";
+const VERNE: &str = "Jules Verne";
+const MARQUEZ: &str = "Gabriel García Márquez";
 
 /// A set never stands for a volume, nor a series for the set that holds it, nor a volume for
 /// either.
@@ -263,6 +265,127 @@ const EDITIONS: &[Case] = &[
 #[test]
 fn an_edition_is_the_book_unless_it_is_shortened() {
     let wrong = wrong_of(EDITIONS);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Numbers in words and in digits.
+const NUMBERS: &[Case] = &[
+    case(
+        "Vingt mille lieues sous les mers",
+        VERNE,
+        &[("20 000 lieues sous les mers", VERNE)],
+        Here(0),
+    ),
+    case(
+        "20.000 Meilen unter dem Meer",
+        VERNE,
+        &[("Zwanzigtausend Meilen unter dem Meer", VERNE)],
+        Here(0),
+    ),
+    case(
+        "Le Tour du monde en quatre-vingts jours",
+        VERNE,
+        &[("Le tour du monde en 80 jours", VERNE)],
+        Here(0),
+    ),
+    case(
+        "In achtzig Tagen um die Welt",
+        VERNE,
+        &[("In 80 Tagen um die Welt", VERNE)],
+        Here(0),
+    ),
+    case(
+        "La vuelta al mundo en 80 días",
+        VERNE,
+        &[("La vuelta al mundo en ochenta días", VERNE)],
+        Here(0),
+    ),
+    case(
+        "Il giro del mondo in 80 giorni",
+        VERNE,
+        &[("Il giro del mondo in ottanta giorni", VERNE)],
+        Here(0),
+    ),
+    case(
+        "A volta ao mundo em oitenta dias",
+        VERNE,
+        &[("A volta ao mundo em 80 dias", VERNE)],
+        Here(0),
+    ),
+    case(
+        "De reis om de wereld in tachtig dagen",
+        VERNE,
+        &[("De reis om de wereld in 80 dagen", VERNE)],
+        Here(0),
+    ),
+    case(
+        "100 años de soledad",
+        MARQUEZ,
+        &[("Cien años de soledad", MARQUEZ)],
+        Here(0),
+    ),
+    case(
+        "Hundert Jahre Einsamkeit",
+        MARQUEZ,
+        &[("100 Jahre Einsamkeit", MARQUEZ)],
+        Here(0),
+    ),
+    case(
+        "Onze minutes",
+        "Paulo Coelho",
+        &[
+            ("Douze minutes", "Paulo Coelho"),
+            ("11 minutes", "Paulo Coelho"),
+        ],
+        Here(1),
+    ),
+    case(
+        "In achtzig Tagen um die Welt",
+        VERNE,
+        &[("In 90 Tagen um die Welt", VERNE)],
+        Never,
+    ),
+    case(
+        "La mer de sel, tome deux",
+        "Anne Rolland",
+        &[
+            ("La mer de sel, tome 1", "Anne Rolland"),
+            ("La mer de sel, tome 2", "Anne Rolland"),
+        ],
+        Here(1),
+    ),
+    case(
+        "Nachtmeer, Band drei",
+        "Jonas Kehl",
+        &[
+            ("Nachtmeer, Band 2", "Jonas Kehl"),
+            ("Nachtmeer, Band 3", "Jonas Kehl"),
+        ],
+        Here(1),
+    ),
+    case(
+        "Il mare di sale, volume secondo",
+        "Paolo Serra",
+        &[
+            ("Il mare di sale", "Paolo Serra"),
+            ("Il mare di sale, volume 1", "Paolo Serra"),
+        ],
+        Never,
+    ),
+    case(
+        "Book 2 of The Salt Tide",
+        "Mira Oakes",
+        &[
+            ("The Salt Tide", "Mira Oakes"),
+            ("The Salt Tide, Book 1", "Mira Oakes"),
+        ],
+        Never,
+    ),
+];
+
+#[test]
+fn a_number_is_the_same_in_words_of_any_language() {
+    let wrong = wrong_of(NUMBERS);
     assert!(wrong.is_empty(), "{wrong}");
 }
 
