@@ -59,7 +59,14 @@ pub(crate) struct Sought {
 }
 
 impl From<Wanted> for Sought {
-    fn from(wanted: Wanted) -> Self {
+    fn from(mut wanted: Wanted) -> Self {
+        // "Six of Crows by Leigh Bardugo"
+        if let Some((title, name)) = wanted.title.rsplit_once(" by ")
+            && !title.is_empty()
+            && words(name) == words(&wanted.author)
+        {
+            wanted.title.truncate(title.len());
+        }
         Self {
             wanted,
             title: OnceCell::new(),
@@ -297,6 +304,14 @@ impl Candidates {
             confidence: corroboration.confidence(),
         });
         Some(record)
+    }
+
+    /// The records of an answer none of which has any ISBN, as Google Books may answer to one.
+    pub(crate) fn without_numbers(&self) -> Option<&Self> {
+        let mut records = self.iter().map(|candidate| &candidate.record);
+        records
+            .all(|record| record.edition.isbns.is_empty())
+            .then_some(self)
     }
 
     /// The record of the work with this Open Library key.

@@ -162,6 +162,10 @@ pub(crate) fn other_umlauts(word: &str) -> Option<String> {
     const SPELLINGS: [(&str, &str); 4] = [("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ø", "oe")];
     let (umlaut, two) =
         (SPELLINGS.iter()).find(|(umlaut, two)| word.contains(umlaut) || word.contains(two))?;
+    // "Márquez"
+    if *two == "ue" && word.contains("que") {
+        return None;
+    }
     Some(match word.contains(umlaut) {
         true => word.replace(umlaut, two),
         false => word.replace(two, umlaut),

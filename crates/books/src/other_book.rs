@@ -87,7 +87,7 @@ static ABOUT_IT: Words = Words::new(
 
 /// Words for a part of a book, or a text about it that has no other object.
 static NOT_THE_TEXT: Words = Words::new(
-    "auszug cliffsnotes excerpt extrait instaread lekturehilfe lektureschlussel leseprobe \
+    "auszug bookworms cliffsnotes excerpt extrait instaread lekturehilfe lektureschlussel leseprobe \
     litplan peek preview resumen riassunto sample sampler sparknotes streszczenie supersummary teaser worksheets \
     zusammenfassung erlauterungen lernhilfe uittreksel boekverslag samenvatting sammanfattning opracowanie opracowaniem resumo \
     interpretation textanalyse lehrerhandbuch unterrichtsmaterialien unterrichtsmaterial schulausgabe содержание \
@@ -121,7 +121,7 @@ static BEFORE_OBJECT: Words = Words::new(
 
 /// Nouns for what a book is made from or into, at the end of a subtitle.
 static ITS_FORMS: Words = Words::new(
-    "film movie show series musical game book novel buch buchs romans livre libro filme pelicula \
+    "film movie show series musical game book books novel buch buchs romans livre libro filme pelicula \
     oeuvre loeuvre",
 );
 

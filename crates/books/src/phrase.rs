@@ -78,7 +78,7 @@ pub(crate) fn search_phrases(title: &str) -> Vec<String> {
     if spelled.contains('.') {
         add(spelled.replace('.', ""));
     }
-    let mut rest = words(&main.replace('#', " no "));
+    let mut rest = words(&joined_letters_and_digits(&main.replace('#', " no ")));
     if take_mark(&mut rest).is_none() {
         for other in other_spellings_of_numbers(&main) {
             add(other);

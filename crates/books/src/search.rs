@@ -334,7 +334,8 @@ impl Item {
 
     fn best_of(&self, by: LookupKey, candidates: &Candidates) -> Option<Record> {
         match by {
-            LookupKey::Isbn => candidates.by_isbn(&self.wanted),
+            LookupKey::Isbn => (candidates.by_isbn(&self.wanted))
+                .or_else(|| candidates.without_numbers()?.by_title(&self.wanted)),
             LookupKey::Title => candidates.by_title(&self.wanted),
             LookupKey::WorkId => {
                 (self.wanted.work_id.as_deref()).and_then(|id| candidates.by_work_id(id))

@@ -18,7 +18,7 @@ const PART_LABELS: [&str; 5] = ["part", "parts", "pt", "teil", "episode"];
 static LABELS_AT_THE_END: Words = Words::new(
     "tomes tomos teile bande bucher livres libros libri delen del dil osa tom cilt kitap \
     kniha ksiega czesc kotet bog bok kirja parte partie том книга часть volym volumen \
-    volumul svazek кн частина τομοσ",
+    volumul svazek кн частина τομοσ bk n",
 );
 
 /// Those of them that are plurals: "3 tomes" are several books.

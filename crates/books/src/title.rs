@@ -230,8 +230,9 @@ pub(crate) fn names_edition(words: &[String]) -> bool {
 }
 
 /// Words in brackets that say nothing of the book but how it comes.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "illustrated",
+    "international",
     "penguin",
     "vintage",
     "movie",
@@ -660,7 +661,9 @@ impl Title {
                 || is_article(word)
                 || word.parse::<u32>().is_ok()
         };
-        let is_plain = |word: &String| word.starts_with("classic");
+        let is_plain = |word: &String| {
+            word.starts_with("classic") || matches!(word.as_str(), "library" | "masterworks")
+        };
         if is_kind(&self.aside) {
             return false;
         }

@@ -10,6 +10,8 @@ mod languages;
 #[path = "lookalikes/libraries.rs"]
 mod libraries;
 mod open_library;
+#[path = "lookalikes/shelves.rs"]
+mod shelves;
 
 use books::{Endpoints, Found, Isbn, Record, Search, Wanted};
 use open_library::{search, taken};
@@ -57,7 +59,7 @@ const fn case(
     }
 }
 
-fn doc(at: usize, (title, authors): Known, isbns: &[&str]) -> Value {
+fn doc(at: usize, (title, authors): (&str, &str), isbns: &[&str]) -> Value {
     let (title, edition) = title.split_once(" => ").unwrap_or((title, title));
     let (authors, others) = authors.split_once(" = ").unwrap_or((authors, ""));
     let names = |list: &str| -> Vec<String> {

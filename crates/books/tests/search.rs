@@ -194,6 +194,60 @@ fn what_a_silent_provider_means_for_a_book() {
     }
 }
 
+/// Google Books finds volumes by numbers that it does not tell of them.
+#[test]
+fn a_volume_without_its_number_is_known_by_title_and_author() {
+    let volume = |title: &str, author: &str| json!({"id": "abc", "volumeInfo": {"title": title, "authors": [author], "publisher": "House"}});
+    let isbn = "9780441172719";
+    for (asked, volumes, is_taken) in [
+        (
+            wanted("Dune", "Frank Herbert", isbn),
+            vec![volume("Dune", "Frank Herbert")],
+            true,
+        ),
+        (
+            wanted("Dune", "Frank Herbert", isbn),
+            vec![volume("Dune Messiah", "Frank Herbert")],
+            false,
+        ),
+        (
+            wanted("Dune", "Frank Herbert", isbn),
+            vec![volume("Dune", "Brian Herbert")],
+            false,
+        ),
+        (
+            wanted("", "", isbn),
+            vec![volume("Dune", "Frank Herbert")],
+            false,
+        ),
+    ] {
+        let (found, questions) =
+            run(
+                vec![asked.clone()],
+                &endpoints(),
+                |search, lookup| match lookup.provider {
+                    Provider::OpenLibrary => docs(search, lookup, &[]),
+                    Provider::GoogleBooks => docs(search, lookup, &volumes),
+                },
+            );
+        let google = questions
+            .iter()
+            .filter(|asked| asked.0 == Provider::GoogleBooks);
+        assert_eq!(google.count(), 1);
+        let record = match &found[0] {
+            Found::Record(record) => Some(record),
+            _ => None,
+        };
+        assert_eq!(record.is_some(), is_taken, "{asked:?} {volumes:?}");
+        // The reader's number, and nothing that another edition may have.
+        if let Some(record) = record {
+            assert_eq!(record.edition.isbns, [asked.isbn.unwrap()]);
+            assert_eq!(record.edition.publisher, None);
+            assert_eq!(record.matched.unwrap().by, MatchedBy::TitleAuthor);
+        }
+    }
+}
+
 /// A firewall may refuse single requests: those by ISBN are answered all the same.
 #[test]
 fn a_request_that_is_refused_takes_no_other_with_it() {
