@@ -182,7 +182,15 @@ impl Format {
         #[cfg(test)]
         crate::tally::count("formats");
         let text = text.to_lowercase();
-        let has = |words: &str| words.split('|').any(|word| text.contains(word));
+        // Most texts lack a letter of most words.
+        let letters = text
+            .bytes()
+            .fold(0_u32, |seen, byte| seen | 1 << (byte & 31));
+        let may_hold = |word: &str| word.bytes().all(|byte| letters >> (byte & 31) & 1 == 1);
+        let has = |words: &str| {
+            let mut words = words.split('|').filter(|word| may_hold(word));
+            words.any(|word| text.contains(word))
+        };
         let has_word = |words: &str| {
             let mut parts = text.split(|c: char| !c.is_alphanumeric());
             parts.any(|part| words.split('|').any(|word| word == part))

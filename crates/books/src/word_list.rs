@@ -26,37 +26,36 @@ pub(crate) fn is_between(list: &str, sign: u8, text: &str) -> bool {
 pub(crate) struct Words {
     list: &'static str,
     /// A bit for the [`place`] of each word.
-    places: [u64; 4],
+    places: [u64; PLACES / 64],
     /// A bit for the first byte of each word.
     first_bytes: [u64; 4],
 }
 
-/// A number below 256 that words seldom share.
-const fn place(word: &[u8], from: usize, to: usize) -> u8 {
-    let (first, last) = (word[from], word[to - 1]);
-    let middle = word[from + (to - from) / 2];
-    let length = (to - from) as u8;
-    (first.wrapping_mul(7))
-        .wrapping_add(middle.wrapping_mul(29))
-        .wrapping_add(last.wrapping_mul(101))
-        .wrapping_add(length.wrapping_mul(53))
+/// Number of places, of which words seldom share one.
+const PLACES: usize = 512;
+
+/// The place of a word.
+const fn place(word: &[u8], from: usize, to: usize) -> usize {
+    let (first, last) = (word[from] as usize, word[to - 1] as usize);
+    let middle = word[from + (to - from) / 2] as usize;
+    (first * 7 + middle * 29 + last * 101 + (to - from) * 53) % PLACES
 }
 
-const fn is_set(bits: &[u64; 4], at: u8) -> bool {
-    bits[at as usize / 64] >> (at % 64) & 1 == 1
+const fn is_set(bits: &[u64], at: usize) -> bool {
+    bits[at / 64] >> (at % 64) & 1 == 1
 }
 
 impl Words {
     /// The words of a text with one blank between them.
     pub(crate) const fn new(list: &'static str) -> Self {
-        let (mut places, mut first_bytes) = ([0; 4], [0; 4]);
+        let (mut places, mut first_bytes) = ([0; PLACES / 64], [0; 4]);
         let bytes = list.as_bytes();
         let (mut from, mut to) = (0, 0);
         while to <= bytes.len() {
             if to == bytes.len() || bytes[to] == b' ' {
                 assert!(to > from, "one blank is between words");
                 let (at, first) = (place(bytes, from, to), bytes[from]);
-                places[at as usize / 64] |= 1 << (at % 64);
+                places[at / 64] |= 1 << (at % 64);
                 first_bytes[first as usize / 64] |= 1 << (first % 64);
                 from = to + 1;
             }
@@ -98,7 +97,7 @@ impl Words {
 
     /// Whether a word begins with one of them.
     pub(crate) fn begin(&self, word: &str) -> bool {
-        let may_begin = |first: &u8| is_set(&self.first_bytes, *first);
+        let may_begin = |first: &u8| is_set(&self.first_bytes, usize::from(*first));
         if !word.as_bytes().first().is_some_and(may_begin) {
             return false;
         }
