@@ -152,6 +152,31 @@ fn a_library_that_is_imported_again_asks_nobody() {
     assert_eq!(app.results(&second)["books"], results["books"]);
 }
 
+/// A first import asks Open Library in batches, two for each wave, and Google Books once for each
+/// book that it lacks: 16 requests without a key for it, 41 where a job may ask it 25 times. What
+/// nobody was asked about then is not called unknown.
+#[test]
+fn what_a_first_import_asks_has_its_bounds() {
+    for (variable, value, of_google) in [
+        ("google_books_api_key", "", 0),
+        ("google_books_per_job", "25", 25),
+    ] {
+        let app = Setup::new().variable(variable, value).start();
+        let job = app.import(LIBRARY);
+        app.follow(&job);
+        let [open_library, google_books] = asked(&app);
+        let results = app.results(&job);
+        println!("{open_library} and {google_books} requests");
+        assert!(
+            open_library <= 16,
+            "{open_library} requests to Open Library"
+        );
+        assert_eq!(google_books, of_google);
+        let unanswered = results["unanswered"].as_u64().unwrap_or(0);
+        assert_eq!(unanswered > 0, of_google > 0, "{unanswered} not asked");
+    }
+}
+
 /// Of a library that shares half of its books with one before, only the others are asked for.
 #[test]
 fn of_a_library_that_is_half_known_the_other_half_is_asked_for() {
