@@ -237,9 +237,14 @@ fn honest(to: SocketAddr, time: Duration) -> Noticed {
                     let mut noticed = noticed.lock().unwrap();
                     match done {
                         Ok(()) => noticed.took.push((kind, began.elapsed())),
-                        Err(_) => noticed
-                            .wrong
-                            .push(format!("{kind} after {:?}", began.elapsed())),
+                        Err(why) => {
+                            let why = match why.downcast::<String>() {
+                                Ok(why) => *why,
+                                Err(why) => format!("{:?}", why.downcast_ref::<&str>()),
+                            };
+                            let wrong = format!("{kind} after {:?}: {why}", began.elapsed());
+                            noticed.wrong.push(wrong);
+                        }
                     }
                     drop(noticed);
                     thread::sleep(Duration::from_millis(if kind == "scan" {
@@ -403,7 +408,7 @@ fn honest_clients_are_served_while_others_attack() {
         );
     }
     println!(
-        "went wrong: alone {:?}, besieged {:?}",
+        "went wrong: alone {:#?}, besieged {:#?}",
         alone.wrong, noticed.wrong
     );
     assert!(most < 400, "{most} MB");

@@ -442,6 +442,36 @@ fn owners(app: &App) -> BTreeSet<String> {
     owners.map(str::to_owned).collect()
 }
 
+/// Whether the store holds anything of a job that has not ended.
+fn is_running(app: &App, id: &str) -> bool {
+    let status = app.get(&format!("/api/v2/imports/{id}"));
+    match status.status() {
+        200 => matches!(
+            status.data(200)["status"].as_str(),
+            Some("initialized" | "processing")
+        ),
+        _ => owners(app).contains(id),
+    }
+}
+
+/// What is known of these jobs.
+fn described(app: &App, ids: &[String]) -> String {
+    let (keys, logs) = (app.job_keys(), app.logs());
+    let mut described = String::new();
+    for id in ids.iter().take(5) {
+        let status = app.get(&format!("/api/v2/imports/{id}")).text();
+        let keys: Vec<&String> = keys
+            .iter()
+            .filter(|key| key.contains(id.as_str()))
+            .collect();
+        described += &format!("\n{id}: {status}, keys {keys:?}");
+        for line in logs.lines().filter(|line| line.contains(id.as_str())) {
+            described += &format!("\n    {line}");
+        }
+    }
+    format!("{}{described}", ids.len())
+}
+
 /// What is said to a request. Where the store is behind, which is nobody's fault on a machine that
 /// is busy elsewhere, the request is sent again when the answer says.
 fn answer(to: SocketAddr, bytes: &[u8], breaks_off: bool) -> String {
@@ -499,19 +529,24 @@ fn no_request_is_the_server_s_fault_and_nothing_of_them_stays() {
 
     // Whatever the store holds is a job that a client was told of, and that ends. Hundreds of
     // photos wait for their turns to be decoded: as long as fewer wait, all is well.
-    let running = |app: &App| {
-        let running = |id: &String| {
-            let status = app.get(&format!("/api/v2/imports/{id}"));
-            let running = ["initialized", "processing"];
-            status.status() != 200
-                || running.contains(&status.data(200)["status"].as_str().unwrap())
-        };
-        owners(app).iter().filter(|id| running(id)).count()
-    };
-    let mut most = running(&app);
-    while most > 0 {
-        eventually("another job ends", || running(&app) < most);
-        most = running(&app);
+    let mut running = Vec::new();
+    let mut since = Instant::now();
+    loop {
+        let most = running.len();
+        if most == 0 {
+            running.extend(owners(&app));
+        }
+        running.retain(|id| is_running(&app, id));
+        if running.is_empty() {
+            break;
+        }
+        if running.len() < most {
+            since = Instant::now();
+        }
+        if since.elapsed() > TIME_LIMIT {
+            panic!("no job ends: {}", described(&app, &running));
+        }
+        thread::sleep(Duration::from_millis(50));
     }
     let left = owners(&app);
     println!("{} jobs", left.len());
