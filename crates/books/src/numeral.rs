@@ -106,7 +106,7 @@ fn foreign_word(word: &str) -> Option<u32> {
     // "zwanzigtausend", "ventimila"
     let thousands = ["tausend", "duizend", "mila"];
     if let Some(before) = thousands.iter().find_map(|end| word.strip_suffix(end)) {
-        return value(before).map(|number| number * 1_000);
+        return value(before)?.checked_mul(1_000);
     }
     // "neununddreissig", "negenendertig"
     if !word.ends_with("ig") {
@@ -488,6 +488,7 @@ mod tests {
             ("duizend zonnen", "1000 zonnen"),
             ("quatre soeurs", "quatre soeurs"),
             ("sei tausendmal konig", "sei tausendmal konig"),
+            ("elftausendtausendtausendtausend", "elftausendtausendtausendtausend"),
         ] {
             let words = words.split(' ').map(str::to_owned).collect();
             assert_eq!(in_digits(words).join(" "), expected);
