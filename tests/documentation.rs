@@ -100,14 +100,15 @@ fn every_link_between_pages_leads_somewhere() {
 
 /// Whether a file has this function, as a test.
 fn is_test(code: &str, name: &str) -> bool {
-    let (before, _) = match code.split_once(&format!("fn {name}(")) {
-        Some(around) => around,
-        None => return false,
+    let Some((before, _)) = code.split_once(&format!("fn {name}(")) else {
+        return false;
     };
-    let attributes = before.lines().rev().take(4);
-    attributes
-        .into_iter()
-        .any(|line| line.trim().ends_with("test]"))
+    let (above, _) = before.rsplit_once('\n').unwrap_or_default();
+    let mut attributes = above.lines().rev().take_while(|line| {
+        let line = line.trim();
+        !line.is_empty() && line != "}"
+    });
+    attributes.any(|line| line.trim().ends_with("test]"))
 }
 
 /// `` `file`: `function`, `function`; `file`: ... `` in the last cells of the tables of tests.
