@@ -117,7 +117,11 @@ fn every_kind_of_answer_says_how_it_may_be_used() {
         }
     }
 
-    for (variable, value) in [("profile", "mars"), ("open_library_rate", "many")] {
+    for (variable, value) in [
+        ("profile", "mars"),
+        ("open_library_rate", "many"),
+        ("confidence_threshold", "60"),
+    ] {
         let misconfigured = Setup::new().variable(variable, value).start();
         let answer = misconfigured.get("/health");
         answer.error(500, "INTERNAL_ERROR");
@@ -215,6 +219,65 @@ fn tokens_and_run_keys_open_one_job_for_one_purpose() {
 
     let cancel = app.request("DELETE", &one.status_url).bearer(&one.token);
     assert!((200..300).contains(&cancel.send().status()));
+}
+
+/// Asks each described route that names a job for this one, with the token of another.
+fn assert_closed(app: &App, job: &Job, other: &Job) {
+    let description = app.get("/openapi.json").json();
+    let mut refused = 0;
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        let target = path.replace("{jobId}", &job.id).replace("{index}", "0");
+        if target == *path {
+            continue;
+        }
+        for method in methods.as_object().unwrap().keys() {
+            let request = app.request(&method.to_uppercase(), &target);
+            let request = request.bearer(&other.token);
+            let answer = match method.as_str() {
+                "post" | "put" => request.json(&json!({"title": "Emma"})).send(),
+                "get" | "delete" => request.send(),
+                _ => continue,
+            };
+            // Routes of other kinds of jobs do not know this one.
+            assert!(
+                [401, 404].contains(&answer.status()),
+                "{method} {path}: {}",
+                answer.status()
+            );
+            refused += usize::from(answer.status() == 401);
+        }
+    }
+    assert!(refused >= 15, "{refused}");
+    for path in [
+        "/api/enrichment/cancel",
+        "/api/scan-bookshelf/cancel",
+        "/api/token/refresh",
+    ] {
+        let body = json!({"jobId": job.id, "oldToken": other.token, "token": other.token});
+        let asked = app.request("POST", path).bearer(&other.token).json(&body);
+        asked.send().error(401, "UNAUTHORIZED");
+    }
+}
+
+#[test]
+fn the_token_of_another_job_opens_no_route() {
+    let app = waiting();
+    let [running, other] = [(); 2].map(|()| app.enrich(&books()));
+    assert_closed(&app, &running, &other);
+    let status = app.status(&running)["status"].clone();
+    assert!(matches!(
+        status.as_str(),
+        Some("initialized" | "processing")
+    ));
+
+    let app = App::start();
+    let [ended, other] = [(); 2].map(|()| app.enrich(&books()));
+    for job in [&ended, &other] {
+        assert_eq!(app.finish(job)["status"], "completed");
+    }
+    let results = app.results(&ended);
+    assert_closed(&app, &ended, &other);
+    assert_eq!(app.results(&ended), results);
 }
 
 #[test]
@@ -356,6 +419,7 @@ fn who_asks_is_said_once_and_as_text() {
             b"x-import-mapping: {\"\xe9\": \"title\"}\r\n".to_vec(),
         ),
         ("POST", "/v3/jobs/imports?clientRef=a&clientRef=b", vec![]),
+        ("POST", "/api/v2/imports?mapping=a&mapping=b", vec![]),
         ("POST", "/api/scan-bookshelf?jobId=a&jobId=b", vec![]),
     ] {
         let answer = ask(method, path, &headers);

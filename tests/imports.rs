@@ -50,6 +50,31 @@ fn a_library_is_imported_with_few_requests_and_writes() {
     assert!(keys.len() <= 6, "{keys:?}");
 }
 
+/// Whoever says a mapping in a place where nobody reads it believes that it is followed.
+#[test]
+fn columns_mean_what_the_client_says_wherever_it_says_so() {
+    let app = App::start();
+    let (path, csv) = (
+        "/api/v2/imports/preview",
+        "Title,Author\nDune,Frank Herbert\n",
+    );
+    let swapped = r#"{"Title": "author", "Author": "title"}"#;
+    let in_query = |json: &str| {
+        let json: String = json.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        app.request("POST", &format!("{path}?mapping={json}"))
+            .body("text/csv", csv)
+    };
+    let title = |request: Request| request.send().data(200)["books"][0]["title"].clone();
+    let plain = || app.request("POST", path).body("text/csv", csv);
+    assert_eq!(title(plain()), "Dune");
+    let in_header = plain().header("x-import-mapping", swapped);
+    assert_eq!(title(in_header), "Frank Herbert");
+    assert_eq!(title(in_query(swapped)), "Frank Herbert");
+    let refused = in_query(r#"{"Title": "nonsense"}"#).send();
+    let error = refused.error(400, "INVALID_REQUEST");
+    assert_eq!(error["details"]["field"], "mapping");
+}
+
 /// What two spellings of a name have in common.
 fn letters(text: &str) -> String {
     let letters = text.chars().filter(|c| c.is_alphanumeric());

@@ -251,7 +251,7 @@ export interface paths {
         put?: never;
         /**
          * Import a library
-         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`; `#3` is the third column whatever the headers are. The results say how each column was read.
+         * @description A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping` or a parameter `mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{"Titel": "title", "3": "ignore"}`; `#3` is the third column whatever the headers are. The results say how each column was read.
          */
         post: operations["importLibrary"];
         delete?: never;
@@ -7089,6 +7089,8 @@ export interface components {
         ifNoneMatch: string;
         /** @description With a raw body: what columns mean, as the part `mapping` says it in a form */
         importMapping: string;
+        /** @description The same, as a parameter; the part and the header win over it */
+        importMappingParameter: string;
         /** @description The book's place among the results, from 0 */
         index: number;
         /** @description An ISBN with 10 or 13 digits, hyphens allowed */
@@ -7648,6 +7650,8 @@ export interface operations {
             query?: {
                 /** @description The client's own name for the job, repeated in its webhook events */
                 clientRef?: components["parameters"]["clientRef"];
+                /** @description The same, as a parameter; the part and the header win over it */
+                mapping?: components["parameters"]["importMappingParameter"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };
@@ -7711,7 +7715,10 @@ export interface operations {
     };
     previewImport: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The same, as a parameter; the part and the header win over it */
+                mapping?: components["parameters"]["importMappingParameter"];
+            };
             header?: {
                 /** @description With a raw body: what columns mean, as the part `mapping` says it in a form */
                 "X-Import-Mapping"?: components["parameters"]["importMapping"];
@@ -9377,6 +9384,8 @@ export interface operations {
             query?: {
                 /** @description The client's own name for the job, repeated in its webhook events */
                 clientRef?: components["parameters"]["clientRef"];
+                /** @description The same, as a parameter; the part and the header win over it */
+                mapping?: components["parameters"]["importMappingParameter"];
                 /** @description Tell each book as it becomes final, each exactly once */
                 books?: components["parameters"]["books"];
             };

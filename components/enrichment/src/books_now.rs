@@ -5,7 +5,6 @@ use std::time::Duration;
 use api::book::LookedUp;
 use api::envelope;
 use api::error::ApiError;
-use api::query::Query;
 use api::request;
 use api::search::{SearchResults, SearchResultsV2};
 use api::v3;
@@ -108,7 +107,7 @@ enum SearchTerms {
 
 /// Reads the search in a request.
 fn search_terms(exchange: &Exchange, kind: SearchParameters) -> Result<SearchTerms, ApiError> {
-    let parameters = Query::parse(&exchange.request.query);
+    let parameters = &exchange.request.query;
     match parameters.get("mode") {
         None | Some("text") => {}
         Some(_) => {

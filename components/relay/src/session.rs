@@ -5,7 +5,6 @@ use std::ops::Deref;
 
 use api::access::name_suffices;
 use api::error::ApiError;
-use api::query::Query;
 use api::ws::{Handshake, SocketJob};
 use job::{Inspection, Root};
 use platform::Exchange;
@@ -33,7 +32,7 @@ impl Session {
         }
         let protocols = request.header("x-edge-protocol").unwrap_or_default();
         Ok(Self {
-            handshake: Handshake::parse(&Query::parse(&request.query), protocols)?,
+            handshake: Handshake::parse(&request.query, protocols)?,
             client: request
                 .header("x-edge-client")
                 .filter(|_| trust == Trust::All)

@@ -13,7 +13,6 @@ mod upload;
 use api::capabilities::Capabilities;
 use api::envelope;
 use api::error::ApiError;
-use api::query::Query;
 use api::v3;
 use batch::receive_batch;
 use job::FirstStage;
@@ -70,8 +69,7 @@ async fn handle(exchange: &mut Exchange) {
             Err(error) => exchange.refuse(&error).await,
         };
     }
-    let query = Query::parse(&exchange.request.query);
-    let Some(route) = Route::of(&exchange.request.path, &query) else {
+    let Some(route) = Route::of(&exchange.request.path, &exchange.request.query) else {
         return exchange.refuse(&ApiError::no_such_route()).await;
     };
     let result = match (exchange.request.method.as_str(), route) {

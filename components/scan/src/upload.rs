@@ -185,9 +185,8 @@ pub(crate) async fn receive_upload(
     exchange: &Exchange,
     route: Route,
 ) -> Result<Creation, ApiError> {
-    let query = Query::parse(&exchange.request.query);
     let given = match route {
-        Route::Scan | Route::Bookshelf => query.get_once("jobId"),
+        Route::Scan | Route::Bookshelf => exchange.request.query.get_once("jobId"),
         _ => Ok(None),
     };
     let mut body = exchange.request.body();
@@ -332,19 +331,20 @@ impl<'a> Storing<'a> {
     }
 }
 
-/// The client's own meanings of the file's columns: the part `mapping`, else the header.
+/// The client's own meanings of the file's columns: the part `mapping`, else the header, else the
+/// parameter.
 pub(crate) fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     let part = upload.mapping()?;
-    match exchange.request.header("x-import-mapping") {
-        Some(header) if part.is_empty() => api::request::mapping(header.as_bytes()),
+    let parameter = exchange.request.query.get_once("mapping")?;
+    match exchange.request.header("x-import-mapping").or(parameter) {
+        Some(json) if part.is_empty() => api::request::mapping(json.as_bytes()),
         _ => Ok(part),
     }
 }
 
 /// Whether the request's parameter `keepFailedPhotos` says so.
 pub(crate) fn asks_to_keep_failed(exchange: &Exchange) -> Result<bool, ApiError> {
-    let query = Query::parse(&exchange.request.query);
-    api::request::keep_failed_photos(query.get_once("keepFailedPhotos")?)
+    api::request::keep_failed_photos(exchange.request.query.get_once("keepFailedPhotos")?)
 }
 
 /// Stores the request's files as they come. Nothing stays of an upload that is refused.

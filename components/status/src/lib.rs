@@ -213,6 +213,6 @@ async fn stop(exchange: &Exchange, id: &JobId) -> Result<(u16, Root), ApiError> 
 }
 
 /// The parameters of the request.
-fn query(exchange: &Exchange) -> Query {
-    Query::parse(&exchange.request.query)
+fn query(exchange: &Exchange) -> &Query {
+    &exchange.request.query
 }

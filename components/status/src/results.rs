@@ -46,7 +46,7 @@ pub(crate) async fn serve(
     let chosen = exchange.engine().with_choices(&root).await;
     let root = chosen.map_err(|stop| unreadable(exchange, stop))?;
     let query = query(exchange);
-    if let Some((format, only)) = export::asked(&query)? {
+    if let Some((format, only)) = export::asked(query)? {
         return send_export(exchange, &root, format, only).await;
     }
     let page = query.page()?;

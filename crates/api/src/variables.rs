@@ -155,6 +155,17 @@ pub fn number(name: &'static str, value: &str, default: f64) -> Result<f64, Inva
     }
 }
 
+/// A part of a whole, from 0 to 1; `default` when the value is empty.
+///
+/// # Errors
+/// [`InvalidVariable`] for anything else, such as a percentage.
+pub fn share(name: &'static str, value: &str, default: f64) -> Result<f64, InvalidVariable> {
+    number(name, value, default)
+        .ok()
+        .filter(|share| *share <= 1.0)
+        .ok_or_else(|| InvalidVariable::new(name, value.trim(), "a number from 0 to 1"))
+}
+
 /// The meaning of one of several words; the first when the value is empty. `expected` lists the
 /// words for the message.
 ///
@@ -185,6 +196,19 @@ mod tests {
         for value in ["Germany", "d1", "ß", "D"] {
             let error = country("c", value).unwrap_err().to_string();
             assert!(error.contains("two letters"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_no_percentage() {
+        let read = |value| share("confidence_threshold", value, 0.6);
+        assert_eq!(read(""), Ok(0.6));
+        assert_eq!(read(" 0 "), Ok(0.0));
+        assert_eq!(read("1"), Ok(1.0));
+        for value in ["60", "1.01", "-0.1", "NaN", "60 %"] {
+            let error = read(value).unwrap_err().to_string();
+            let expected = format!("is {value:?}: expected a number from 0 to 1");
+            assert!(error.ends_with(&expected), "{error}");
         }
     }
 

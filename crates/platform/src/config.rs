@@ -25,7 +25,7 @@ fn number(name: &'static str, default: f64) -> f64 {
 }
 
 /// Names of the variables that are numbers.
-const NUMBERS: [&str; 10] = [
+const NUMBERS: [&str; 9] = [
     "socket_hold_s",
     "open_library_rate",
     "open_library_burst",
@@ -35,7 +35,6 @@ const NUMBERS: [&str; 10] = [
     "provider_timeout_s",
     "provider_patience_s",
     "vision_timeout_s",
-    "confidence_threshold",
 ];
 
 /// Checks the values of variables that are read later, where an error could no longer be returned.
@@ -46,11 +45,18 @@ pub fn check() -> Result<(), InvalidVariable> {
     for name in NUMBERS {
         variables::number(name, &variable(name), 0.0)?;
     }
+    confidence_threshold()?;
     variables::flag("spines", &variable("spines"), false)?;
     reasoning_effort()?;
     country()?;
     public_origin()?;
     preferred().map(drop)
+}
+
+/// The confidence below which a book is to be reviewed.
+fn confidence_threshold() -> Result<f64, InvalidVariable> {
+    let name = "confidence_threshold";
+    variables::share(name, &variable(name), 0.6)
 }
 
 /// The effort of a model that thinks; `None` leaves it to the server.
@@ -296,7 +302,7 @@ pub fn scan() -> Scan {
         reads_spines: variables::flag("spines", &variable("spines"), false).unwrap_or(false),
         preferred: preferred().unwrap_or(VisionKind::Gemini),
         timeout: Duration::from_secs_f64(number("vision_timeout_s", 60.0).clamp(1.0, 600.0)),
-        confidence_threshold: number("confidence_threshold", 0.6).min(1.0) as f32,
+        confidence_threshold: confidence_threshold().unwrap_or_default() as f32,
     }
 }
 

@@ -188,10 +188,9 @@ impl Exchange {
         if self.request.has_binary_header("x-client-ref") {
             return Err(api::request::client_ref_no_text());
         }
-        let query = api::query::Query::parse(&self.request.query);
         let header = self.request.header("x-client-ref");
         let header = header.filter(|text| !text.is_empty());
-        let in_query = query.get_once("clientRef")?;
+        let in_query = self.request.query.get_once("clientRef")?;
         let given = header.or(in_query);
         api::request::client_ref(given.or(in_body))
     }

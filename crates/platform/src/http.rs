@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use api::query::Query;
 use futures::future::{Either, select};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use wasi::http::outgoing_handler;
@@ -40,8 +41,8 @@ pub struct Incoming {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The query, without the `?`; empty when there is none.
-    pub query: String,
+    /// The parameters of the query.
+    pub query: Query,
     headers: Vec<(String, Vec<u8>)>,
     request: IncomingRequest,
 }
@@ -68,7 +69,7 @@ impl Incoming {
         Self {
             method,
             path: if path.is_empty() { "/" } else { path }.to_owned(),
-            query: query.to_owned(),
+            query: Query::parse(query),
             headers: request.headers().entries(),
             request,
         }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use api::query::Query;
 use api::sse::{self, Generation, Spelling};
 use futures::stream::{StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -108,7 +107,7 @@ pub fn may_park(exchange: &Exchange, budget: Option<Duration>) -> bool {
 /// The spelling that a request asks for.
 #[must_use]
 pub fn spelling(exchange: &Exchange) -> Spelling {
-    let query = Query::parse(&exchange.request.query);
+    let query = &exchange.request.query;
     Spelling {
         books: query.flag("books"),
         generation: match query.get("events") {

@@ -289,6 +289,7 @@ fn parameters() -> Value {
         "clientRef": parameter("query", "clientRef", client_ref.clone(), "The client's own name for the job, repeated in its webhook events"),
         "clientRefHeader": parameter("header", "X-Client-Ref", client_ref, "The same, as a header; it wins over the parameter"),
         "importMapping": parameter("header", "X-Import-Mapping", text(), "With a raw body: what columns mean, as the part `mapping` says it in a form"),
+        "importMappingParameter": parameter("query", "mapping", text(), "The same, as a parameter; the part and the header win over it"),
         "keepFailedPhotos": parameter("query", crate::upload::KEEP_FAILED, json!({"type": "string", "enum": ["1", "true", "0", "false"]}), "Keep photos that cannot be looked at as long as the job, so that a retry looks at them again; may be a part of the form instead"),
         "jobIds": parameter(
             "query",

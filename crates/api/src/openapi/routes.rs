@@ -152,14 +152,14 @@ fn making(c: &mut Components) -> Vec<Operation> {
     let csv = json!({"schema": {"type": "string"}});
     let mut all = vec![
         new("importLibrary", "post", "/api/v2/imports", "Import a library")
-            .about("A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{\"Titel\": \"title\", \"3\": \"ignore\"}`; `#3` is the third column whatever the headers are. The results say how each column was read.")
-            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "books"])
+            .about("A CSV file or a workbook (`.xlsx`, `.ods`): an export of any reading program, or any list with titles or ISBNs, in any usual language and encoding. At most 8 MB and 10,000 rows. What its columns mean is recognised; a part `mapping` (or, with a raw body, a header `X-Import-Mapping` or a parameter `mapping`) says it better: a JSON object of fields by the columns' headers or numbers, `{\"Titel\": \"title\", \"3\": \"ignore\"}`; `#3` is the third column whatever the headers are. The results say how each column was read.")
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "importMappingParameter", "books"])
             .takes(library(&csv))
             .answers(200, attached(c))
             .answers(202, answer::<Success<Accepted>>(c, "The job", &["import-accepted"]))
             .fails(c, &uploading),
         new("previewImport", "post", "/api/v2/imports/preview", "See what an import would come to")
-            .parameters(&["importMapping"])
+            .parameters(&["importMapping", "importMappingParameter"])
             .about("Takes what an import takes, makes no job and asks no provider: how the file is read, its first books, what is wrong with its rows, and how many look-ups it would take. A file whose import would fail is answered with its `failure`.")
             .takes(library(&csv))
             .answers(200, answer::<Success<Preview>>(c, "The preview", &[]))

@@ -26,7 +26,7 @@ pub(super) fn jobs(c: &mut Components) -> Vec<Operation> {
     let mut all = vec![
         new("createImportJob", "post", "/v3/jobs/imports", "Import a library")
             .about("A CSV file of at most 8 MB and 10,000 rows.")
-            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "books"])
+            .parameters(&["idempotencyKey", "clientRef", "clientRefHeader", "importMapping", "importMappingParameter", "books"])
             .takes(json!({"multipart/form-data": form("file", "The CSV file", false), "text/csv": csv}))
             .answers(200, stream(c, true))
             .answers(202, accepted(c))
