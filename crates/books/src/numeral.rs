@@ -488,7 +488,10 @@ mod tests {
             ("duizend zonnen", "1000 zonnen"),
             ("quatre soeurs", "quatre soeurs"),
             ("sei tausendmal konig", "sei tausendmal konig"),
-            ("elftausendtausendtausendtausend", "elftausendtausendtausendtausend"),
+            (
+                "elftausendtausendtausendtausend",
+                "elftausendtausendtausendtausend",
+            ),
         ] {
             let words = words.split(' ').map(str::to_owned).collect();
             assert_eq!(in_digits(words).join(" "), expected);
