@@ -18,9 +18,9 @@ const MAX_WIDTH: usize = 40 * HEIGHT;
 /// Factor of the network's input widths: it shrinks its input by eight along the line.
 const GRAIN: usize = 8;
 
-/// Odds from which on a space is read between two letters. Of two words without it neither is found;
-/// the halves of a word with one too many are put together when they are compared: half as likely
-/// is enough.
+/// Odds from which on a space is read between two letters. Of two words without it neither is
+/// found; the halves of a word with one too many are put together when they are compared: half as
+/// likely is enough.
 const SPACE: f32 = 0.5;
 
 /// Ratio of probabilities from which on what looks like `B` behind a small letter is `ß`: there, a
