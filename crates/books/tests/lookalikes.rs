@@ -163,7 +163,8 @@ fn is_right(outcome: Option<(usize, f32)>, right: Right) -> bool {
     }
 }
 
-fn wrong_of(cases: &[Case]) -> String {
+#[track_caller]
+fn assert_right(cases: &[Case]) {
     let wrong = cases.iter().filter_map(|case| {
         let (found, _) = search(vec![wanted(case.title, case.author)], |search, lookup| {
             hits(&query(&search.request(lookup).url), case.known)
@@ -190,7 +191,8 @@ fn wrong_of(cases: &[Case]) -> String {
             )
         })
     });
-    wrong.collect()
+    let wrong: String = wrong.collect();
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 const TOLKIEN: &str = "J.R.R. Tolkien";
@@ -356,8 +358,7 @@ const SETS: &[Case] = &[
 
 #[test]
 fn sets_and_several_books_in_one() {
-    let wrong = wrong_of(SETS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SETS);
 }
 
 const KISHIMOTO: &str = "Masashi Kishimoto";
@@ -572,8 +573,7 @@ const VOLUMES: &[Case] = &[
 
 #[test]
 fn volumes_are_told_apart() {
-    let wrong = wrong_of(VOLUMES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(VOLUMES);
 }
 
 /// Numbers, conjunctions, articles.
@@ -773,8 +773,7 @@ const SPELLINGS: &[Case] = &[
 
 #[test]
 fn spellings_do_not_count() {
-    let wrong = wrong_of(SPELLINGS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SPELLINGS);
 }
 
 /// Names of authors: transliterated, invented, with initials, of somebody else.
@@ -999,8 +998,7 @@ const AUTHORS: &[Case] = &[
 
 #[test]
 fn authors_are_known_by_many_names() {
-    let wrong = wrong_of(AUTHORS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(AUTHORS);
 }
 
 const CLEAR: &str = "James Clear";
@@ -1244,8 +1242,7 @@ const MADE_FROM_BOOKS: &[Case] = &[
 
 #[test]
 fn what_was_made_from_a_book_is_not_the_book() {
-    let wrong = wrong_of(MADE_FROM_BOOKS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(MADE_FROM_BOOKS);
 }
 
 /// Subtitles of the record alone that no sibling has for its name.
@@ -1284,8 +1281,7 @@ const SUBTITLES: &[Case] = &[
 
 #[test]
 fn a_subtitle_that_is_no_name_needs_no_look() {
-    let wrong = wrong_of(SUBTITLES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SUBTITLES);
 }
 
 const RIORDAN: &str = "Rick Riordan";
@@ -1486,8 +1482,7 @@ const SUFFIXES: &[Case] = &[
 
 #[test]
 fn what_shops_add_to_titles_does_not_count() {
-    let wrong = wrong_of(SUFFIXES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SUFFIXES);
 }
 
 const ISBNS: [&str; 3] = ["9780141439587", "9780441172719", "9780525540670"];

@@ -1,7 +1,7 @@
 //! Sets, editions, numbers and books about books, in the languages of readers: each with what a
 //! reader expects of it.
 
-use super::{Case, Doubtful, Here, Never, case, wrong_of};
+use super::{Case, Doubtful, Here, Never, assert_right, case};
 
 const ASIMOV: &str = "Isaac Asimov";
 const VERNE: &str = "Jules Verne";
@@ -185,8 +185,7 @@ const SETS: &[Case] = &[
 
 #[test]
 fn a_set_is_none_of_its_volumes_in_any_language() {
-    let wrong = wrong_of(SETS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SETS);
 }
 
 /// Words that name only the edition.
@@ -264,8 +263,7 @@ const EDITIONS: &[Case] = &[
 
 #[test]
 fn an_edition_is_the_book_unless_it_is_shortened() {
-    let wrong = wrong_of(EDITIONS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(EDITIONS);
 }
 
 /// Numbers in words and in digits.
@@ -385,8 +383,7 @@ const NUMBERS: &[Case] = &[
 
 #[test]
 fn a_number_is_the_same_in_words_of_any_language() {
-    let wrong = wrong_of(NUMBERS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(NUMBERS);
 }
 
 /// What is about a book or made from it, sequels, and books of the same title by others.
@@ -476,6 +473,5 @@ const OTHERS: &[Case] = &[
 
 #[test]
 fn what_is_about_a_book_or_follows_it_is_another_in_any_language() {
-    let wrong = wrong_of(OTHERS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(OTHERS);
 }

@@ -1,6 +1,6 @@
 //! Books of all kinds of a reader's library beside what a catalogue has under nearly the same name.
 
-use super::{Case, Doubtful, Here, Never, SANDERSON, TOLKIEN, case, wrong_of};
+use super::{Case, Doubtful, Here, Never, SANDERSON, TOLKIEN, assert_right, case};
 
 /// Sets, omnibus editions and their volumes.
 const OMNIBUSES: &[Case] = &[
@@ -120,8 +120,7 @@ const OMNIBUSES: &[Case] = &[
 
 #[test]
 fn a_volume_is_not_the_set_it_is_in() {
-    let wrong = wrong_of(OMNIBUSES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(OMNIBUSES);
 }
 
 /// Volumes as ten languages count them.
@@ -313,8 +312,7 @@ const LANGUAGES: &[Case] = &[
 
 #[test]
 fn volumes_are_told_apart_in_many_languages() {
-    let wrong = wrong_of(LANGUAGES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(LANGUAGES);
 }
 
 /// Articles, signs, numbers and their words.
@@ -513,8 +511,7 @@ const WRITINGS: &[Case] = &[
 
 #[test]
 fn articles_signs_and_numbers_are_read() {
-    let wrong = wrong_of(WRITINGS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(WRITINGS);
 }
 
 /// Adaptations, companions, sequels by others.
@@ -722,8 +719,7 @@ const OFFSHOOTS: &[Case] = &[
 
 #[test]
 fn offshoots_are_not_the_book() {
-    let wrong = wrong_of(OFFSHOOTS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(OFFSHOOTS);
 }
 
 /// Suffixes of shops, and titles in translation.
@@ -882,8 +878,7 @@ const SHOPS: &[Case] = &[
 
 #[test]
 fn suffixes_and_translations_lead_to_the_work() {
-    let wrong = wrong_of(SHOPS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SHOPS);
 }
 
 /// Initials, pen names, accents, transliterations, editors.
@@ -1021,6 +1016,5 @@ const NAMES: &[Case] = &[
 
 #[test]
 fn people_are_the_same_however_they_are_spelled() {
-    let wrong = wrong_of(NAMES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(NAMES);
 }

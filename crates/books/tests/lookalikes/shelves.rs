@@ -4,7 +4,7 @@
 use books::read_csv;
 
 use super::{
-    Case, Doubtful, Found, Here, Never, case, doc, holds, query, search, wanted, wrong_of,
+    Case, Doubtful, Found, Here, Never, assert_right, case, doc, holds, query, search, wanted,
 };
 
 const LIBRARY: &[u8] = include_bytes!("../../../../tests/data/goodreads_library_export.csv");
@@ -102,8 +102,7 @@ const SETS: &[Case] = &[
 
 #[test]
 fn large_volumes_and_sets_are_not_what_they_hold() {
-    let wrong = wrong_of(SETS);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(SETS);
 }
 
 /// Volumes as shops number them.
@@ -199,8 +198,7 @@ const VOLUMES: &[Case] = &[
 
 #[test]
 fn volumes_are_known_by_every_sign_of_a_number() {
-    let wrong = wrong_of(VOLUMES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(VOLUMES);
 }
 
 /// What is shortened, retold, or about a book.
@@ -293,8 +291,7 @@ const ABOUT: &[Case] = &[
 
 #[test]
 fn what_is_shortened_retold_or_explained_is_another() {
-    let wrong = wrong_of(ABOUT);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(ABOUT);
 }
 
 /// Names of authors, as readers and programs have them.
@@ -402,8 +399,7 @@ const PEOPLE: &[Case] = &[
 
 #[test]
 fn people_are_known_as_programs_write_them() {
-    let wrong = wrong_of(PEOPLE);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(PEOPLE);
 }
 
 /// Subtitles, translations, series and editions.
@@ -490,8 +486,7 @@ const TITLES: &[Case] = &[
 
 #[test]
 fn titles_are_known_with_all_that_shelves_add() {
-    let wrong = wrong_of(TITLES);
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_right(TITLES);
 }
 
 /// An index has a title with its signs or without them, "&" as it is or as a word; a lone sign
