@@ -91,22 +91,32 @@ const VALUES_OF_WORDS: [(u32, usize); 16] = [
     (1_000, 4),
 ];
 
+/// The value of one of [`WORDS_FROM_ELEVEN`].
+fn value_from_eleven(word: &str) -> Option<u32> {
+    let mut at = WORDS_FROM_ELEVEN.position(word)?;
+    let value = VALUES_OF_WORDS.iter().find(|(_, words)| {
+        let is_here = at < *words;
+        at = at.saturating_sub(*words);
+        is_here
+    });
+    value.map(|(value, _)| *value)
+}
+
+/// The number up to ten that one word spells.
+fn up_to_ten(word: &str) -> Option<u32> {
+    position(&CARDINALS, |other| other == word)
+}
+
 /// The number from eleven on that one word of another language than English spells.
 fn foreign_word(word: &str) -> Option<u32> {
-    if let Some(mut at) = WORDS_FROM_ELEVEN.position(word) {
-        let value = VALUES_OF_WORDS.iter().find(|(_, words)| {
-            let is_here = at < *words;
-            at = at.saturating_sub(*words);
-            is_here
-        });
-        return value.map(|(value, _)| *value);
+    if let Some(value) = value_from_eleven(word) {
+        return Some(value);
     }
-    let value =
-        |word: &str| position(&CARDINALS, |other| other == word).or_else(|| foreign_word(word));
     // "zwanzigtausend", "ventimila"
     let thousands = ["tausend", "duizend", "mila"];
     if let Some(before) = thousands.iter().find_map(|end| word.strip_suffix(end)) {
-        return value(before)?.checked_mul(1_000);
+        let thousands = up_to_ten(before).or_else(|| foreign_word(before))?;
+        return thousands.checked_mul(1_000);
     }
     // "neununddreissig", "negenendertig"
     if !word.ends_with("ig") {
@@ -114,9 +124,7 @@ fn foreign_word(word: &str) -> Option<u32> {
     }
     ["und", "en"].iter().find_map(|and| {
         word.match_indices(and).find_map(|(at, _)| {
-            let ten = WORDS_FROM_ELEVEN.has(&word[at + and.len()..]);
-            let unit = position(&CARDINALS, |other| other == &word[..at])?;
-            Some(foreign_word(&word[at + and.len()..]).filter(|_| ten)? + unit)
+            Some(up_to_ten(&word[..at])? + value_from_eleven(&word[at + and.len()..])?)
         })
     })
 }
@@ -131,7 +139,7 @@ fn foreign(words: &[String]) -> Option<(u32, usize)> {
     };
     if (20..100).contains(&number) && number % 10 == 0 {
         let and = usize::from(matches!(word(length), Some("y" | "e" | "et")));
-        let unit = word(length + and).and_then(|word| position(&CARDINALS, |other| other == word));
+        let unit = word(length + and).and_then(up_to_ten);
         if let Some(unit) = unit {
             number += unit;
             length += and + 1;
@@ -250,7 +258,7 @@ pub(crate) fn ordinal(word: &str) -> Option<u32> {
 /// The number of a word that follows one for a volume, in any language of readers.
 pub(crate) fn place_number(word: &str) -> Option<u32> {
     number(word)
-        .or_else(|| position(&CARDINALS, |cardinal| cardinal == word))
+        .or_else(|| up_to_ten(word))
         .or_else(|| ordinal(word))
 }
 

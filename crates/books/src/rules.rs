@@ -4,31 +4,35 @@
 /// what was accepted by other rules is looked at again.
 pub const RULES: u64 = digest(&FILES);
 
+/// Files by their names, with what is in them.
+macro_rules! files {
+    ($($name:literal)*) => {
+        [$(($name, include_bytes!($name) as &[u8])),*]
+    };
+}
+
 /// The code that compares titles and people, by its files.
-const FILES: [(&str, &[u8]); 19] = [
-    ("entities.rs", include_bytes!("entities.rs")),
-    ("matching.rs", include_bytes!("matching.rs")),
-    ("name.rs", include_bytes!("name.rs")),
-    ("name/cell.rs", include_bytes!("name/cell.rs")),
-    ("name/company.rs", include_bytes!("name/company.rs")),
-    (
-        "name/given_names.txt",
-        include_bytes!("name/given_names.txt"),
-    ),
-    ("name/known.rs", include_bytes!("name/known.rs")),
-    ("name/likeness.rs", include_bytes!("name/likeness.rs")),
-    ("name/order.rs", include_bytes!("name/order.rs")),
-    ("name/parts.rs", include_bytes!("name/parts.rs")),
-    ("name/role.rs", include_bytes!("name/role.rs")),
-    ("name/separator.rs", include_bytes!("name/separator.rs")),
-    ("name/word.rs", include_bytes!("name/word.rs")),
-    ("numeral.rs", include_bytes!("numeral.rs")),
-    ("other_book.rs", include_bytes!("other_book.rs")),
-    ("series.rs", include_bytes!("series.rs")),
-    ("text.rs", include_bytes!("text.rs")),
-    ("title.rs", include_bytes!("title.rs")),
-    ("word_list.rs", include_bytes!("word_list.rs")),
-];
+const FILES: [(&str, &[u8]); 19] = files!(
+    "entities.rs"
+    "matching.rs"
+    "name.rs"
+    "name/cell.rs"
+    "name/company.rs"
+    "name/given_names.txt"
+    "name/known.rs"
+    "name/likeness.rs"
+    "name/order.rs"
+    "name/parts.rs"
+    "name/role.rs"
+    "name/separator.rs"
+    "name/word.rs"
+    "numeral.rs"
+    "other_book.rs"
+    "series.rs"
+    "text.rs"
+    "title.rs"
+    "word_list.rs"
+);
 
 /// A number made of all bytes, eight at a time.
 const fn digest(files: &[(&str, &[u8])]) -> u64 {
