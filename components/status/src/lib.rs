@@ -15,7 +15,6 @@ mod v3;
 
 use api::capabilities::Health;
 use api::error::ApiError;
-use api::query::Query;
 use api::request;
 use api::status::{Canceled, Document};
 use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
@@ -99,8 +98,8 @@ async fn handle(exchange: &mut Exchange) {
         exchange.request.method.clone(),
         exchange.request.path.clone(),
     );
-    let query = query(exchange);
-    let result = match route(&method, &path, query.get("jobIds")) {
+    let job_ids = exchange.request.query.get("jobIds");
+    let result = match route(&method, &path, job_ids) {
         Ok(Route::Status(id)) => status(exchange, id).await,
         Ok(Route::Stream(ids)) => stream::serve(exchange, &ids, None).await,
         Ok(Route::Results(id)) => results::serve(exchange, id, None).await,
@@ -210,9 +209,4 @@ async fn stop(exchange: &Exchange, id: &JobId) -> Result<(u16, Root), ApiError> 
         Cancellation::Ended(root) => Ok((200, root)),
         Cancellation::Canceling(root) => Ok((202, root)),
     }
-}
-
-/// The parameters of the request.
-fn query(exchange: &Exchange) -> &Query {
-    &exchange.request.query
 }

@@ -39,7 +39,7 @@ pub(crate) async fn serve(exchange: &Exchange, route: Route<'_>) -> Result<Respo
 }
 
 async fn overview(exchange: &Exchange) -> Result<Response, ApiError> {
-    let query = crate::query(exchange);
+    let query = &exchange.request.query;
     let before = query.get("before").map(|before| {
         let time = before.parse().map(Time);
         time.map_err(|_| ApiError::invalid("before", "must be the olderThan of an answer"))

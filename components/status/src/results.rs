@@ -13,7 +13,7 @@ use job::{Engine, Inspection, Root, Stop};
 use platform::{Access, Exchange, Response, Spin};
 use serde_json::json;
 
-use crate::{inspect, query};
+use crate::inspect;
 
 /// Pause after which a client that came too early should ask again.
 const TOO_EARLY: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ pub(crate) async fn serve(
     exchange.authorize(&root, Access::Open, None).await?;
     let chosen = exchange.engine().with_choices(&root).await;
     let root = chosen.map_err(|stop| unreadable(exchange, stop))?;
-    let query = query(exchange);
+    let query = &exchange.request.query;
     if let Some((format, only)) = export::asked(query)? {
         return send_export(exchange, &root, format, only).await;
     }

@@ -12,7 +12,7 @@ use job::{Inspection, JobId, Silence, StoreLag};
 use platform::stream::{self, RETRY_POLLING, StreamOptions, follow, headers, spelling};
 use platform::{Access, Exchange, Response};
 
-use crate::{inspect, query};
+use crate::inspect;
 
 /// The header that names for an edge the events that end a stream: a runtime that fails may end the
 /// body as if all were well.
@@ -56,7 +56,7 @@ async fn stream_of(
     ids: &[JobId],
     kind: Option<Kind>,
 ) -> Result<Option<Response>, ApiError> {
-    let (query, spelling) = (query(exchange), spelling(exchange));
+    let (query, spelling) = (&exchange.request.query, spelling(exchange));
     let last = exchange
         .request
         .header("last-event-id")

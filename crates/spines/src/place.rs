@@ -203,6 +203,7 @@ mod tests {
         }
         assert_eq!(a.turned(4).angle, a.angle);
     }
+
     #[test]
     fn parts_of_a_line_that_overlap_are_one_place() {
         for angle in [0.0, 90.0, -70.0, 178.0] {
