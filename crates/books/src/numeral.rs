@@ -1,6 +1,6 @@
 //! Numbers as titles spell them: in digits, in Roman and in words.
 
-use crate::word_list::Words;
+use crate::word_list::{Words, is_in};
 
 /// English number words, from zero on.
 const UNITS: [&str; 20] = [
@@ -59,8 +59,8 @@ const CARDINALS: [&str; 10] = [
     "dix zehn diez dieci dez tien десять",
 ];
 
-/// Words of other languages than English for [`VALUES_OF_WORDS`]; those below eleven, and those
-/// that are other words in English, stay words.
+/// Words of other languages than English for [`VALUES_OF_WORDS`]; those below eleven stay words:
+/// "six", "sei" and "dos" are others elsewhere.
 static WORDS_FROM_ELEVEN: Words = Words::new(
     "onze elf undici doce zwolf douze doze dodici twaalf treize trece treze dreizehn tredici dertien \
     quatorze catorce catorze vierzehn quattordici veertien quinze quince funfzehn quindici vijftien \
@@ -70,6 +70,10 @@ static WORDS_FROM_ELEVEN: Words = Words::new(
     settanta zeventig ochenta oitenta achtzig ottanta tachtig noventa neunzig novanta negentig cent \
     cien cem hundert cento honderd mille mil tausend duizend",
 );
+
+/// Those of them that are other words in English: numbers only where they begin a title and count
+/// something, as in "Cent ans de solitude". "Blue Elf" is not "Blue 11".
+const ALSO_ENGLISH: &str = "elf doze quince venti cent mil";
 
 /// Values of [`WORDS_FROM_ELEVEN`], each with the number of words for it.
 const VALUES_OF_WORDS: [(u32, usize); 16] = [
@@ -412,7 +416,11 @@ pub(crate) fn in_digits(words: Vec<String>) -> Vec<String> {
     let mut out = Vec::with_capacity(words.len());
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        match cardinal(&words[at..]).or_else(|| foreign(&words[at..])) {
+        let is_number = |(_, length): &(u32, usize)| {
+            *length > 1 || !is_in(ALSO_ENGLISH, word) || at == 0 && words.len() > 1
+        };
+        let number = cardinal(&words[at..]);
+        match number.or_else(|| foreign(&words[at..]).filter(is_number)) {
             Some((number, length)) => {
                 out.push(number.to_string());
                 at += length;
@@ -494,6 +502,10 @@ mod tests {
             ("cien anos y un dia", "100 anos y un dia"),
             ("mil soles", "1000 soles"),
             ("duizend zonnen", "1000 zonnen"),
+            ("elf minuten", "11 minuten"),
+            ("elf", "elf"),
+            ("blue elf", "blue elf"),
+            ("the last red cent", "the last red cent"),
             ("quatre soeurs", "quatre soeurs"),
             ("sei tausendmal konig", "sei tausendmal konig"),
             (

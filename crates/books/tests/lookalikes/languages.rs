@@ -475,3 +475,48 @@ const OTHERS: &[Case] = &[
 fn what_is_about_a_book_or_follows_it_is_another_in_any_language() {
     assert_right(OTHERS);
 }
+
+/// English words that are numbers elsewhere.
+const NO_NUMBERS: &[Case] = &[
+    case(
+        "Blue Elf",
+        "Joe Doe",
+        &[("Blue 11", "Joe Doe"), ("Blue Eleven", "Joe Doe")],
+        Never,
+    ),
+    case(
+        "The Last Elf (The Ankon Chronicles, #1)",
+        "Silvana De Mari",
+        &[("The Last Elf", "Silvana De Mari")],
+        Here(0),
+    ),
+    case(
+        "The Last Elf",
+        "Silvana De Mari",
+        &[("The Last", "Silvana De Mari")],
+        Never,
+    ),
+    case(
+        "Homeland (The Dark Elf, #1)",
+        "R. A. Salvatore",
+        &[("Homeland", "R. A. Salvatore")],
+        Here(0),
+    ),
+    case(
+        "Zombie Elf, Vol. 3",
+        "Joe Doe",
+        &[("Zombie Elf", "Joe Doe"), ("Zombie Elf 3", "Joe Doe")],
+        Here(1),
+    ),
+    case(
+        "Red Cent (Money, #2)",
+        "Joe Doe",
+        &[("Red Cent", "Joe Doe")],
+        Here(0),
+    ),
+];
+
+#[test]
+fn an_english_word_is_no_number_of_another_language() {
+    assert_right(NO_NUMBERS);
+}
