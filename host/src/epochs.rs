@@ -1,11 +1,12 @@
 //! Time slices: a component that computes yields after a millisecond, so that events that it has
 //! caused, and other instances, wait no longer than that behind it.
 //!
-//! On a crowded host a job that has been accepted computes for longer when it gets to it, on half
-//! of the processors at most: or hundreds of clients that each want a little would hold it up until
-//! its lease expires.
+//! On a crowded host a job that has been accepted computes for as long as it has waited when it gets
+//! to it, on half of the processors at most: or hundreds of clients that each want a little would
+//! hold it up until its lease expires.
 
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,9 @@ use crate::turns::{Computing, Turn, Turns};
 
 const SLICE: Duration = Duration::from_millis(1);
 
-/// Length of the slice of a job on a crowded host.
-const LONG_SLICE: Duration = Duration::from_millis(10);
+/// The least and the greatest length of a job's slice on a crowded host: as long as it has waited,
+/// so that jobs have half of a processor's time.
+const LONG_SLICE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(50);
 
 /// Time between two slices of an instance from which on the host is crowded.
 const CROWDED: Duration = Duration::from_millis(4);
@@ -87,8 +89,8 @@ struct Sliced {
     asker: Option<Asker>,
     /// The turn that the instance has while it computes for longer than a slice.
     turn: Mutex<Option<Turn>>,
-    /// The right to a long slice, while it lasts.
-    long: Mutex<Option<OwnedSemaphorePermit>>,
+    /// The right to a long slice, and its length, while it lasts.
+    long: Mutex<Option<(OwnedSemaphorePermit, Duration)>>,
 }
 
 impl Sliced {
@@ -106,16 +108,13 @@ impl Sliced {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn long(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+    fn long(&self) -> MutexGuard<'_, Option<(OwnedSemaphorePermit, Duration)>> {
         self.long.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long the instance may compute before it yields.
     fn slice(&self) -> Duration {
-        match *self.long() {
-            Some(_) => LONG_SLICE,
-            None => SLICE,
-        }
+        self.long().as_ref().map_or(SLICE, |(_, length)| *length)
     }
 }
 
@@ -171,8 +170,11 @@ impl EpochScheduler {
                     let turn = turns.take(sliced.computing()).await;
                     *sliced.turn() = Some(turn);
                     let is_job = matches!(sliced.computing(), Computing::Application(_));
-                    if is_job && yielded.elapsed() >= CROWDED {
-                        *sliced.long() = long.try_acquire_owned().ok();
+                    let waited = yielded.elapsed();
+                    if is_job && waited >= CROWDED {
+                        let length = waited.clamp(*LONG_SLICE.start(), *LONG_SLICE.end());
+                        let permit = long.try_acquire_owned().ok();
+                        *sliced.long() = permit.map(|permit| (permit, length));
                     }
                 }),
             ))
@@ -261,6 +263,37 @@ mod tests {
             job > client * 2,
             "the job counts to {job}, a client to {client}"
         );
+    }
+
+    /// Requests that compute for less than a slice wait for no turn, and are many.
+    #[test]
+    fn a_job_has_half_of_a_processor_beside_a_crowd_of_short_requests() {
+        const TIME: Duration = Duration::from_secs(2);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let crowds = Arc::new(AtomicU64::new(0));
+        runtime.block_on(async {
+            let engine = crate::engine::engine(100).unwrap();
+            let epochs = Arc::new(EpochScheduler::on(&engine, 1).unwrap());
+            let module = Module::new(&engine, COUNTER).unwrap();
+            for _ in 0..100 {
+                let crowds = crowds.clone();
+                tokio::spawn(async move {
+                    loop {
+                        let began = Instant::now();
+                        while began.elapsed() < SLICE / 2 {}
+                        let micros = u64::try_from(began.elapsed().as_micros()).unwrap();
+                        crowds.fetch_add(micros, Ordering::Relaxed);
+                        tokio::task::yield_now().await;
+                    }
+                });
+            }
+            count(epochs, module, None, TIME).await;
+        });
+        let crowds = Duration::from_micros(crowds.load(Ordering::Relaxed));
+        assert!(crowds < TIME * 7 / 10, "{crowds:?} of {TIME:?}");
     }
 
     /// Nobody else begins a slice meanwhile, on the only processor.

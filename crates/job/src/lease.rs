@@ -83,6 +83,15 @@ pub(crate) struct Lease {
     epoch: Epoch,
     /// Monotonic time of the expiry, so that no jump of the wall clock makes the lease last longer.
     expires: Cell<Duration>,
+    /// Monotonic time at which the next renewal is expected.
+    due: Cell<Duration>,
+}
+
+/// How much longer than usual a lease lasts that is renewed `late`, from a store that takes `slow`
+/// for an answer. Where much else computes, the next renewal may come as late, and a commit needs
+/// some answers; work whose lease expires is done again, by one more run.
+fn extension(wanted: Duration, late: Duration, slow: Duration) -> Duration {
+    (wanted + late * 2 + slow * 4).min(MAX_EXTENSION)
 }
 
 impl Lease {
@@ -102,7 +111,7 @@ impl Lease {
         epoch: Epoch,
     ) -> Result<Self, StoreError> {
         let lease = Self::new(engine, id, epoch);
-        lease.write(engine, engine.settings.lease).await?;
+        lease.write(engine, Duration::ZERO).await?;
         Ok(lease)
     }
 
@@ -139,7 +148,7 @@ impl Lease {
         let term = old.map_or(least_term, |old| old.epoch.term.max(least_term));
         let lease = Self::new(engine, id, Epoch::after(term, effects.random()));
         // A write that reports an error may have been applied: what is read back tells.
-        let _ = lease.write(engine, settings.lease).await;
+        let _ = lease.write(engine, Duration::ZERO).await;
         // Another claimant may have read just before our write took effect; its own write has
         // taken effect a write delay after that read.
         effects.sleep(settings.write_delay * 2).await;
@@ -170,7 +179,7 @@ impl Lease {
                 // Our own epoch appears when an earlier write reported an error but was applied.
                 Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
                     let lease = Self::new(engine, id, own.clone());
-                    match lease.write(engine, settings.lease).await {
+                    match lease.write(engine, Duration::ZERO).await {
                         Ok(()) => return Ok(Some(lease)),
                         Err(error) => Some(error),
                     }
@@ -200,22 +209,27 @@ impl Lease {
             id: id.clone(),
             epoch,
             expires: Cell::new(engine.effects.monotonic() + engine.settings.lease),
+            due: Cell::new(Duration::MAX),
         }
     }
 
     async fn write<E: Effects>(
         &self,
-        Engine { effects, .. }: Engine<'_, E>,
-        life: Duration,
+        Engine {
+            effects, settings, ..
+        }: Engine<'_, E>,
+        extension: Duration,
     ) -> Result<(), StoreError> {
-        let expires = effects.monotonic() + life;
+        let life = settings.lease + extension;
+        let began = effects.monotonic();
         let doc = LeaseDoc {
             epoch: self.epoch.clone(),
             expires: effects.now().plus(life),
         };
         let bytes = serde_json::to_vec(&doc).map_err(|error| StoreError(error.to_string()))?;
         effects.set(&keys::lease(&self.id), &bytes).await?;
-        self.expires.set(expires);
+        self.expires.set(began + life);
+        self.due.set(began + settings.lease_renew + extension);
         Ok(())
     }
 
@@ -252,23 +266,23 @@ impl Lease {
     }
 
     /// Renews the lease as [`Self::renew`] does, for up to [`MAX_EXTENSION`] longer: before work
-    /// that cannot be interrupted.
+    /// that cannot be interrupted, or when the renewal is late.
     ///
     /// # Errors
     /// When the store fails; the lease is then as it was.
     pub(crate) async fn renew_for<E: Effects>(
         &self,
         engine: Engine<'_, E>,
-        extension: Duration,
+        wanted: Duration,
     ) -> Result<bool, StoreError> {
-        let Engine {
-            effects, settings, ..
-        } = engine;
-        if !self.is_ours(engine).await? || !self.write_still_fits(effects.monotonic(), settings) {
+        let now = || engine.effects.monotonic();
+        let began = now();
+        let late = began.saturating_sub(self.due.get());
+        if !self.is_ours(engine).await? || !self.write_still_fits(now(), engine.settings) {
             return Ok(false);
         }
-        let life = settings.lease + extension.min(MAX_EXTENSION);
-        self.write(engine, life).await?;
+        let slow = now() - began;
+        self.write(engine, extension(wanted, late, slow)).await?;
         Ok(true)
     }
 }
@@ -301,11 +315,23 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_lasts_longer_where_renewals_are_late_or_slow() {
+        let [none, second, minute] = [0, 1, 60].map(Duration::from_secs);
+        assert_eq!(extension(none, none, none), none);
+        assert_eq!(extension(second, none, none), second);
+        assert_eq!(extension(second, second, none), second * 3);
+        assert_eq!(extension(second, none, second), second * 5);
+        assert_eq!(extension(none, minute, none), MAX_EXTENSION);
+        assert_eq!(extension(minute, none, none), MAX_EXTENSION);
+    }
+
+    #[test]
     fn a_write_fits_as_long_as_more_than_a_write_delay_is_left() {
         let lease = Lease {
             id: JobId::from_bytes([1; 16]),
             epoch: Epoch::default(),
             expires: Cell::new(Duration::from_millis(3_000)),
+            due: Cell::new(Duration::from_millis(1_000)),
         };
         let settings = Settings::local();
         let fits = |at| lease.write_still_fits(Duration::from_millis(at), &settings);

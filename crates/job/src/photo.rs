@@ -102,6 +102,8 @@ pub(crate) async fn decode<E: Effects>(
     photo.forget_barcodes();
     run.renew_for(time).await?;
     let quality = photo.quality();
+    // What follows computes, too.
+    run.renew_for(time).await?;
     Ok(Ok(Decoded {
         photo,
         barcodes,
