@@ -27,6 +27,10 @@ const TIME_TO_READ: Duration = Duration::from_secs(7);
 /// The time that a step takes on a machine that does nothing else.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
 
+/// The longest time, besides a step, between two looks whether a client cancels: such a client is
+/// answered within a second, on clouds too, where runs that wait look seldom.
+const CANCEL_LOOK: Duration = Duration::from_millis(300);
+
 /// Factor by which a step may take longer than any before without the lease being lost.
 const SLOWER: u32 = 4;
 
@@ -160,6 +164,7 @@ impl<E: Effects> Run<'_, E> {
         let settings = self.engine.settings;
         let deadline = self.deadline(COMMIT_TIME);
         let tell_every = settings.lease_renew.max(settings.commit_interval);
+        let look_every = settings.cancel_look.min(CANCEL_LOOK);
         let (mut looked, mut renewed) = (effects.monotonic(), effects.monotonic());
         let mut reported = renewed;
         // The lease outlives a step that takes far longer than those before, as some do on a busy
@@ -198,7 +203,7 @@ impl<E: Effects> Run<'_, E> {
                 })
                 .await?;
                 (reported, looked) = (now, now);
-            } else if now >= looked + settings.cancel_look {
+            } else if now >= looked + look_every {
                 self.check_canceled().await?;
                 looked = now;
             }
