@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Browser, eventually } from './browser.js';
-import { Server } from './server.js';
+import { Server, WITHOUT_KEY } from './server.js';
 
 let server, browser;
 before(async () => ([server, browser] = await Promise.all([Server.start(), Browser.start()])));
@@ -105,5 +106,31 @@ test('a scan of which no photo could be looked at says what can be done about ea
 		await page.context().close();
 	} finally {
 		await blind.stop();
+	}
+});
+
+test('without a key the spines are read here, and what names no book is chosen from candidates', async () => {
+	const alone = await Server.start(WITHOUT_KEY);
+	try {
+		const page = await browser.page(alone);
+		await page.getByText('Spines are read here, no AI service is asked').waitFor();
+		await page.locator('#pick').setInputFiles(fileURLToPath(new URL('../data/bookshelf-13.jpg', import.meta.url)));
+		await page.getByText('Read here, no AI service asked.').waitFor({ timeout: 120_000 });
+		const books = page.locator('.books .book');
+		const rects = page.locator('.frame rect');
+		await eventually('a box for each', async () => (await rects.count()) === (await books.count()));
+		const found = page.locator('.books .state.found');
+		const known = await found.count();
+		assert.ok(known >= 3, `${known} books are known`);
+
+		await page.locator('.book', { has: page.locator('.state.review') }).first().getByRole('button', { name: /^Choose/ }).click();
+		const dialog = page.getByRole('dialog', { name: 'Which book is it?' });
+		await dialog.getByRole('button', { name: /^This one:/ }).first().click();
+		await dialog.waitFor({ state: 'detached' });
+		await eventually('one more is known', async () => (await found.count()) === known + 1);
+		assert.deepEqual(page.problems, []);
+		await page.context().close();
+	} finally {
+		await alone.stop();
 	}
 });

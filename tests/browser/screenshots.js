@@ -2,9 +2,10 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Browser, eventually, percent } from './browser.js';
-import { Server, WATCHABLE } from './server.js';
+import { Server, WATCHABLE, WITHOUT_KEY } from './server.js';
 
 const DIRECTORY = fileURLToPath(new URL('../../docs/images/', import.meta.url));
+const SHELF = fileURLToPath(new URL('../data/bookshelf-13.jpg', import.meta.url));
 const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
 await mkdir(DIRECTORY, { recursive: true });
@@ -35,6 +36,28 @@ async function scan(name, options) {
 	await settle(page);
 	await shoot(page, name);
 	await page.context().close();
+}
+
+/** A scan by an application that has no key, of a photo as large as a telephone sends it. */
+async function scanWithoutKey(name, moment, options) {
+	const server = await Server.start(WITHOUT_KEY);
+	try {
+		const page = await browser.page(server, options);
+		await page.locator('#pick').setInputFiles(SHELF);
+		await page.getByText('Read here, no AI service asked.').waitFor({ timeout: 120_000 });
+		await moment(page);
+		await settle(page);
+		await shoot(page, name);
+		await page.context().close();
+	} finally {
+		await server.stop();
+	}
+}
+
+/** The question which book a spine is whose words name none for sure. */
+async function choosingSpine(page) {
+	await page.locator('.book', { has: page.locator('.state.review') }).first().getByRole('button', { name: /^Choose/ }).click();
+	await page.getByRole('dialog').getByRole('button', { name: /^This one:/ }).first().waitFor();
 }
 
 /** The step before an import whose columns were guessed. */
@@ -108,6 +131,8 @@ const PICTURES = {
 	'choosing-phone': (name) => choosing(name, PHONE),
 	'operator': (name) => operator(name, { viewport: { width: 1000, height: 900 } }),
 	'scan': (name) => scan(name, { viewport: { width: 1100, height: 1040 } }),
+	'scan-without-key': (name) => scanWithoutKey(name, () => {}, { viewport: { width: 1100, height: 1180 } }),
+	'choosing-spine': (name) => scanWithoutKey(name, choosingSpine, { viewport: { width: 720, height: 640 } }),
 };
 const names = process.argv.slice(2);
 try {

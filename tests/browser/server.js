@@ -66,3 +66,6 @@ export class Server {
 
 /** Steps of 30 books, each of which takes a moment: an import that can be watched for some seconds. */
 export const WATCHABLE = { delay: '400ms', variables: { tuning: 'wave_items=30 remember_books=0', open_library_burst: 100, google_books_burst: 100 } };
+
+/** Nobody to ask about photos: the application reads the spines itself. */
+export const WITHOUT_KEY = { variables: { gemini_api_key: '', openai_model: '' } };
