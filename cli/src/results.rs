@@ -220,6 +220,18 @@ mod tests {
         assert_eq!(rows, [gatsby]);
     }
 
+    #[test]
+    fn it_is_told_when_no_model_has_seen_the_photos() {
+        let how = |model: &str| {
+            let results = serde_json::json!({"jobId": "j", "status": "completed", "books": [],
+                "metadata": {"modelUsed": model}});
+            super::how(&serde_json::from_value(results).unwrap())
+        };
+        assert_eq!(how("spines"), "; read here, no AI service asked");
+        assert_eq!(how("gemini-3.5-flash-lite"), "");
+        assert_eq!(how("barcode"), "");
+    }
+
     /// Titles are other people's text.
     #[test]
     fn no_cell_of_a_table_is_a_formula() {

@@ -152,9 +152,22 @@ fn draw(bar: &ProgressBar, snapshot: &Snapshot, watched: Duration) {
     }
     bar.set_prefix(printable(snapshot.stage.as_deref().unwrap_or("running")));
     bar.set_position(snapshot.processed_count);
+    bar.set_message(message(snapshot, watched));
+}
+
+/// The text beside a bar. Before there is anything to count, as while a photo is read, the bar has
+/// no length, and the progress is told in percent.
+fn message(snapshot: &Snapshot, watched: Duration) -> String {
+    if snapshot.total_count == 0 {
+        return format!("{}%", percent(snapshot));
+    }
     let pace = Pace::of(snapshot, watched);
     let title = snapshot.current_title.as_deref().unwrap_or_default();
-    bar.set_message(printable(format!("{pace} {title}").trim()));
+    printable(format!("{pace} {title}").trim())
+}
+
+fn percent(snapshot: &Snapshot) -> f64 {
+    (snapshot.progress.clamp(0.0, 1.0) * 100.0).floor()
 }
 
 /// An estimate of a job's speed, and of the time that is left.
@@ -214,13 +227,12 @@ fn seconds(duration: Duration) -> String {
 /// Describes a job's progress in one line.
 pub(crate) fn describe(snapshot: &Snapshot, watched: Duration) -> String {
     let Snapshot {
-        progress,
         processed_count,
         total_count,
         status,
         ..
     } = snapshot;
-    let percent = (progress.clamp(0.0, 1.0) * 100.0).floor();
+    let percent = percent(snapshot);
     let pace = Pace::of(snapshot, watched).to_string();
     let pace = if pace.is_empty() {
         pace
@@ -345,6 +357,16 @@ mod tests {
             Pace::of(&snapshot(json!({"etaMs": 61_000})), watched).to_string(),
             "5.0/s, 1 min 1 s left"
         );
+    }
+
+    #[test]
+    fn a_photo_that_is_read_for_long_is_seen_to_progress() {
+        let watched = Duration::from_secs(10);
+        let reading = json!({"progress": 0.347, "processedCount": 0, "totalCount": 0});
+        assert_eq!(message(&snapshot(reading), watched), "34%");
+        let titled = json!({"currentTitle": "Babel\u{1b}[2J"});
+        let counted = message(&snapshot(titled), watched);
+        assert_eq!(counted, "5.0/s, 10 s left Babel[2J");
     }
 
     #[test]
