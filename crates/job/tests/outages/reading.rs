@@ -1,27 +1,35 @@
-//! Reading spines, which computes for many seconds: a client's cancellation ends it soon.
+//! Reading spines, which computes for many seconds: a client's cancellation ends it soon, and runs
+//! end before their platform would end them.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use futures::future::Shared;
-use job::{Lettering, SpineReader, SpineReading, SpineStage, Stage};
+use books::{Lettering as Text, Shelf, Spine};
+use futures::future::{Shared, pending};
+use job::{
+    Component, LeaseDoc, Lettering, PhotoStep, ReadLine, SpineReader, SpineReading, SpineStage,
+    Stage,
+};
 
 use super::*;
 
 /// The time that a step of reading may take.
 const STEP: Duration = Duration::from_millis(400);
 
-/// Number of steps in which the photo would be read.
-const STEPS: usize = 40;
-
 /// A photo of 16 by 16 black pixels.
 const BLACK: &str = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAADUlEQVR42mNgGAXIAAABEAABf80DtQAAAABJRU5Erk\
     Jggg==";
 
-/// A reader that computes and reads nothing.
+/// A reader that computes for long, and reads one line in the end.
 #[derive(Clone)]
 struct Slow {
     world: &'static World,
+    /// Name of the lease, which must last until the next step.
+    lease: String,
     /// Another process, which goes on while this one computes.
     beside: Shared<LocalBoxFuture<'static, ()>>,
+    /// Number of steps that a photo takes.
+    steps: usize,
+    /// Number of those that are done.
+    done: usize,
     /// Times at which steps began.
     began: Rc<RefCell<Vec<Duration>>>,
 }
@@ -36,14 +44,33 @@ impl SpineReader for Slow {
 
 impl SpineReading for Slow {
     fn step(&mut self) -> Result<f32, String> {
-        let now = Process(self.world).monotonic();
-        self.began.borrow_mut().push(now);
+        let process = Process(self.world);
+        self.began.borrow_mut().push(process.monotonic());
         self.world.compute(STEP, &mut self.beside);
-        Ok(self.began.borrow().len() as f32 / STEPS as f32)
+        let store = self.world.store.borrow();
+        let lease: LeaseDoc = serde_json::from_slice(&store[&self.lease]).unwrap();
+        assert!(process.now() < lease.expires, "the lease is over");
+        self.done += 1;
+        Ok(self.done as f32 / self.steps as f32)
     }
 
     fn finish(self) -> Lettering {
-        Lettering::default()
+        Lettering {
+            shelf: Shelf {
+                lettering: vec![Text {
+                    text: "HARBOUR OF GLASS".to_owned(),
+                    height: 30.0,
+                }],
+                spines: vec![Spine {
+                    lines: vec![0],
+                    beside: Vec::new(),
+                }],
+            },
+            lines: vec![ReadLine {
+                bounding_box: BoundingBox::default(),
+                confidence: 0.9,
+            }],
+        }
     }
 }
 
@@ -76,8 +103,17 @@ struct Canceled {
     steps: [usize; 2],
 }
 
-/// Cancels a scan so long after its beginning.
-fn cancel_while_reading(settings: Settings, after: Duration) -> Canceled {
+/// An application without a vision model, and a scan of some photos by it.
+struct Scanning {
+    world: &'static World,
+    process: &'static Process,
+    engine: Engine<'static, Process>,
+    id: JobId,
+    /// Creates the job, and does what comes before spines are read.
+    create: LocalBoxFuture<'static, ()>,
+}
+
+fn scan(settings: Settings, photos: usize) -> Scanning {
     let world = World::new(|_, _| Treat::Answer);
     let process: &'static Process = Box::leak(Box::new(Process(world)));
     let settings: &'static Settings = Box::leak(Box::new(settings));
@@ -100,19 +136,55 @@ fn cancel_while_reading(settings: Settings, after: Duration) -> Canceled {
     let id = new.name.id().clone();
     let create = async move {
         let mut receiver = engine.receive(new).await.unwrap();
-        receiver.file("shelf.png").await.unwrap();
         let photo = BASE64_STANDARD.decode(BLACK).unwrap();
-        receiver.write(&photo).await.unwrap();
+        for _ in 0..photos {
+            receiver.file("shelf.png").await.unwrap();
+            receiver.write(&photo).await.unwrap();
+        }
         let created = receiver.accept(String::new()).await.unwrap();
         engine.run_created(created, None, first).await;
     };
+    Scanning {
+        world,
+        process,
+        engine,
+        id,
+        create: create.boxed_local(),
+    }
+}
+
+impl Scanning {
+    fn reader(&self, steps: usize, beside: Shared<LocalBoxFuture<'static, ()>>) -> Slow {
+        Slow {
+            world: self.world,
+            lease: job::keys::lease(&self.id),
+            beside,
+            steps,
+            done: 0,
+            began: Rc::default(),
+        }
+    }
+}
+
+/// The next run that is to be started.
+async fn next_run(world: &World) -> (JobId, Option<HandOver>) {
+    poll_fn(|_| match world.runs.borrow_mut().pop_front() {
+        Some(run) => Poll::Ready(run),
+        None => Poll::Pending,
+    })
+    .await
+}
+
+/// Cancels a scan so long after its beginning, in the middle of a photo of so many steps.
+fn cancel_while_reading(settings: Settings, after: Duration, steps: usize) -> Canceled {
+    let scanning = scan(settings, 1);
+    let (world, process, engine) = (scanning.world, scanning.process, scanning.engine);
     let told = Rc::new(Cell::new(None));
-    let teller = told.clone();
-    let name = id.clone();
+    let (teller, id) = (told.clone(), scanning.id.clone());
     let cancel = async move {
         process.sleep(after).await;
         let asked = process.monotonic();
-        let answer = engine.cancel(&name).await.unwrap();
+        let answer = engine.cancel(&id).await.unwrap();
         assert!(
             matches!(&answer, Cancellation::Ended(root) if root.stage == Stage::Canceled),
             "{answer:?}"
@@ -120,29 +192,21 @@ fn cancel_while_reading(settings: Settings, after: Duration) -> Canceled {
         teller.set(Some((asked, process.monotonic())));
     };
     let cancel = cancel.boxed_local().shared();
-    let reader = Slow {
-        world,
-        beside: cancel.clone(),
-        began: Rc::default(),
-    };
+    let reader = scanning.reader(steps, cancel.clone());
     let began = reader.began.clone();
     let read = async move {
-        let next = |_: &mut Context<'_>| match world.runs.borrow_mut().pop_front() {
-            Some(run) => Poll::Ready(run),
-            None => Poll::Pending,
-        };
-        let (id, hand_over) = poll_fn(next).await;
+        let (id, hand_over) = next_run(world).await;
         engine.run(&id, hand_over, &SpineStage { reader }).await;
     };
     world.run(&mut vec![
-        create.boxed_local(),
+        scanning.create,
         cancel.boxed_local(),
         read.boxed_local(),
     ]);
     let store = world.store.borrow();
-    let end: Root = serde_json::from_slice(&store[&job::keys::end(&id)]).unwrap();
+    let end: Root = serde_json::from_slice(&store[&job::keys::end(&scanning.id)]).unwrap();
     assert_eq!(end.stage, Stage::Canceled);
-    let uploads = job::keys::uploads(&id);
+    let uploads = job::keys::uploads(&scanning.id);
     assert!(!store.keys().any(|key| key.starts_with(&uploads)));
     let (asked, answered) = told.get().unwrap();
     let before = began.borrow().iter().filter(|time| **time <= asked).count();
@@ -155,12 +219,13 @@ fn cancel_while_reading(settings: Settings, after: Duration) -> Canceled {
 /// The step that is under way is done, and one more when it begins before the cancellation shows.
 #[test]
 fn a_cancellation_while_spines_are_read_is_answered_within_a_second() {
+    const STEPS: usize = 40;
     for profile in ["local", "akamai-functions"] {
         let settings = Settings::resolve(profile, "").unwrap();
         let (mut longest, mut most) = (Duration::ZERO, 0);
         for moment in 0..60 {
             let after = Duration::from_millis(1_000 + moment * 113);
-            let canceled = cancel_while_reading(settings.clone(), after);
+            let canceled = cancel_while_reading(settings.clone(), after, STEPS);
             let [before, behind] = canceled.steps;
             assert!(before > 0 && before + behind < STEPS, "{canceled:?}");
             longest = longest.max(canceled.answered);
@@ -169,5 +234,54 @@ fn a_cancellation_while_spines_are_read_is_answered_within_a_second() {
         println!("{profile}: {longest:?}, {most} more steps");
         assert!(longest < Duration::from_secs(1), "{profile}: {longest:?}");
         assert!(most <= 1, "{profile}: {most} more steps");
+    }
+}
+
+/// Reads five photos of so many steps within a platform's limits: how long each run was, and for
+/// which photos not all was read.
+fn read_five(steps: usize) -> (Vec<Duration>, Vec<bool>) {
+    let settings = Settings::resolve("akamai-functions", "").unwrap();
+    let scanning = scan(settings, 5);
+    let (world, process, engine) = (scanning.world, scanning.process, scanning.engine);
+    let nobody = pending().boxed_local().shared();
+    let stage = SpineStage {
+        reader: scanning.reader(steps, nobody),
+    };
+    let runs = Rc::new(RefCell::new(Vec::new()));
+    let (lengths, key) = (runs.clone(), job::keys::root(&scanning.id));
+    let root = move || -> Root { serde_json::from_slice(&world.store.borrow()[&key]).unwrap() };
+    let now = root.clone();
+    let read = async move {
+        loop {
+            let (id, hand_over) = next_run(world).await;
+            if now().next_component() != Component::Reader {
+                return;
+            }
+            let began = process.monotonic();
+            engine.run(&id, hand_over, &stage).await;
+            lengths.borrow_mut().push(process.monotonic() - began);
+        }
+    };
+    world.run(&mut vec![scanning.create, read.boxed_local()]);
+    let photos = root().photos;
+    for photo in &photos {
+        assert_eq!((photo.step, photo.attempts), (PhotoStep::Identify, 0));
+    }
+    (
+        runs.take(),
+        photos.iter().map(|photo| photo.is_cut).collect(),
+    )
+}
+
+/// Where a request ends after 30 s, and a photo takes 9 s, or more than there are.
+#[test]
+fn each_photo_has_a_run_of_its_own_that_ends_in_time_with_what_it_has_read() {
+    for (steps, is_cut) in [(22, false), (90, true)] {
+        let (runs, cut) = read_five(steps);
+        println!("{runs:?}");
+        assert_eq!(cut, [is_cut; 5]);
+        assert_eq!(runs.len(), 5);
+        let longest = runs.into_iter().max().unwrap();
+        assert!(longest < Duration::from_secs(25), "{longest:?}");
     }
 }
