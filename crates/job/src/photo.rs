@@ -253,9 +253,7 @@ impl<E: Effects> Run<'_, E> {
         let told = reports.iter().find(|report| !report.model.is_empty());
         let told = told.map(|report| report.model.clone());
         let mut suggestions = vision::suggestions(&qualities);
-        let hint = reports.iter().find_map(|report| report.hint.clone());
-        // Its kind may be there already, measured.
-        suggestions.extend(hint.filter(|hint| suggestions.iter().all(|s| s.kind != hint.kind)));
+        let hint = reports.iter_mut().find_map(|report| report.hint.take());
         let named: HashMap<(String, String), (Found, Vec<Near>)> = reports
             .iter_mut()
             .flat_map(|report| std::mem::take(&mut report.named))
@@ -264,8 +262,10 @@ impl<E: Effects> Run<'_, E> {
         let photos = reports.into_iter().map(|report| report.detections);
         let mut detections = vision::merge(photos.collect());
         if is_first && detections.is_empty() {
-            return Ok(StageOutcome::Finished(Stage::Error, Some(no_books())));
+            return Ok(StageOutcome::Finished(Stage::Error, Some(no_books(hint))));
         }
+        // Its kind may be there already, measured.
+        suggestions.extend(hint.filter(|hint| suggestions.iter().all(|s| s.kind != hint.kind)));
         let is_retry = self.root.retry.is_some();
         let mut report = Report::default();
         if is_retry {
@@ -382,11 +382,16 @@ pub(crate) fn interrupted(takes: Duration) -> Failure {
     )
 }
 
-fn no_books() -> Failure {
+/// The failure of a scan that found nothing. Who has looked may know what would help.
+fn no_books(hint: Option<Suggestion>) -> Failure {
+    let hint = hint.map(|hint| hint.message);
+    let advice = hint.as_deref().unwrap_or(
+        "We could not find a book in this picture. Try one with the spines in focus and more light.",
+    );
     Failure::new(
         FailureCode::ENoBooksFound,
         "no book was detected on any photo",
-        "We could not find a book in this picture. Try one with the spines in focus and more light.",
+        advice,
         false,
     )
 }

@@ -5,8 +5,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use books::{Lettering as Text, Shelf, Spine};
 use futures::future::{Shared, pending};
 use job::{
-    Component, LeaseDoc, Lettering, PhotoStep, ReadLine, SpineReader, SpineReading, SpineStage,
-    Stage,
+    Component, FailureCode, LeaseDoc, Lettering, PhotoStep, ReadLine, SpineReader, SpineReading,
+    SpineStage, Stage,
 };
 
 use super::*;
@@ -26,6 +26,8 @@ struct Slow {
     lease: String,
     /// Another process, which goes on while this one computes.
     beside: Shared<LocalBoxFuture<'static, ()>>,
+    /// Whether there is nothing to be read.
+    is_blank: bool,
     /// Number of steps that a photo takes.
     steps: usize,
     /// Number of those that are done.
@@ -55,6 +57,9 @@ impl SpineReading for Slow {
     }
 
     fn finish(self) -> Lettering {
+        if self.is_blank {
+            return Lettering::default();
+        }
         Lettering {
             shelf: Shelf {
                 lettering: vec![Text {
@@ -109,6 +114,7 @@ struct Scanning {
     process: &'static Process,
     engine: Engine<'static, Process>,
     id: JobId,
+    first: &'static FirstStage,
     /// Creates the job, and does what comes before spines are read.
     create: LocalBoxFuture<'static, ()>,
 }
@@ -149,6 +155,7 @@ fn scan(settings: Settings, photos: usize) -> Scanning {
         process,
         engine,
         id,
+        first,
         create: create.boxed_local(),
     }
 }
@@ -159,6 +166,7 @@ impl Scanning {
             world: self.world,
             lease: job::keys::lease(&self.id),
             beside,
+            is_blank: false,
             steps,
             done: 0,
             began: Rc::default(),
@@ -284,4 +292,28 @@ fn each_photo_has_a_run_of_its_own_that_ends_in_time_with_what_it_has_read() {
         let longest = runs.into_iter().max().unwrap();
         assert!(longest < Duration::from_secs(25), "{longest:?}");
     }
+}
+
+#[test]
+fn whoever_sends_a_photo_on_which_nothing_can_be_read_is_told_what_would_help() {
+    let scanning = scan(Settings::local(), 1);
+    let (world, engine, first) = (scanning.world, scanning.engine, scanning.first);
+    let nobody = pending().boxed_local().shared();
+    let reader = Slow {
+        is_blank: true,
+        ..scanning.reader(3, nobody)
+    };
+    let read = async move {
+        let (id, hand_over) = next_run(world).await;
+        engine.run(&id, hand_over, &SpineStage { reader }).await;
+        let (id, hand_over) = next_run(world).await;
+        engine.run(&id, hand_over, first).await;
+    };
+    world.run(&mut vec![scanning.create, read.boxed_local()]);
+    let store = world.store.borrow();
+    let end: Root = serde_json::from_slice(&store[&job::keys::end(&scanning.id)]).unwrap();
+    let failure = end.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::ENoBooksFound);
+    let advice = &failure.user_message;
+    assert!(advice.contains("one shelf at a time"), "{advice}");
 }
