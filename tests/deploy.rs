@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use glob::{MatchOptions, Pattern};
 use host::manifest::Manifest;
 use serde_json::Value;
 
@@ -221,5 +222,123 @@ fn the_hosts_of_the_compose_file_understand_their_arguments() {
             .as_str()
             .unwrap();
         assert!(dockerfile.contains(&format!(" AS {target}\n")), "{target}");
+    }
+}
+
+/// The part of the repository that images are built from: what `.dockerignore` does not exclude.
+struct Context(Vec<(bool, Pattern)>);
+
+impl Context {
+    fn read() -> Self {
+        let lines = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
+        let lines = lines.lines().filter(|line| !line.starts_with('#'));
+        let rule = |line: &str| {
+            let pattern = line.strip_prefix('!');
+            let excludes = pattern.is_none();
+            (excludes, Pattern::new(pattern.unwrap_or(line)).unwrap())
+        };
+        Self(lines.map(rule).collect())
+    }
+
+    /// The last line that matches decides; one that matches a folder holds for all that is in it.
+    fn has(&self, path: &str) -> bool {
+        let options = MatchOptions {
+            require_literal_separator: true,
+            ..MatchOptions::new()
+        };
+        let names = |pattern: &Pattern| {
+            let mut folders = Path::new(path).ancestors();
+            folders.any(|folder| pattern.matches_path_with(folder, options))
+        };
+        let mut rules = self.0.iter().rev();
+        let excludes = rules.find(|(_, pattern)| names(pattern));
+        !excludes.is_some_and(|(excludes, _)| *excludes)
+    }
+
+    /// Copies it, as a builder is sent it.
+    fn copy(&self, from: &Path, to: &Path) {
+        for entry in std::fs::read_dir(from).unwrap() {
+            let (path, to) = (
+                entry.as_ref().unwrap().path(),
+                to.join(entry.unwrap().file_name()),
+            );
+            let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+            if path.is_dir() {
+                // Large, and asked about by name below.
+                if ![".git", "node_modules", "target"]
+                    .iter()
+                    .any(|skipped| path.ends_with(skipped))
+                {
+                    self.copy(&path, &to);
+                }
+            } else if self.has(name) {
+                std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+                std::fs::copy(path, to).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn images_are_built_from_what_they_need_and_nothing_else() {
+    let context = Context::read();
+    let copy = tempfile::tempdir().unwrap();
+    context.copy(&root(), copy.path());
+    let compose = &documents("compose.yaml")[0]["services"];
+    for service in ["app", "edge"] {
+        assert_eq!(compose[service]["build"]["context"], "..");
+    }
+    // Every package of the workspace is there, or cargo reads none.
+    let metadata = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .current_dir(copy.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&metadata.stderr);
+    assert!(metadata.status.success(), "{said}");
+    // So is what the components are made of, and what is copied from there as it is.
+    let watched = manifest().components.into_values().flat_map(|component| {
+        let build = component.build.unwrap();
+        let patterns = build.watch.into_iter();
+        patterns.flat_map(|pattern| {
+            let files = glob::glob(root().join(pattern).to_str().unwrap()).unwrap();
+            files.map(|file| file.unwrap().strip_prefix(root()).unwrap().to_owned())
+        })
+    });
+    let dockerfile = read("Dockerfile");
+    let copied = dockerfile
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("/src/"))
+        .filter(|name| !name.starts_with("target/"));
+    let mut needed: Vec<PathBuf> = watched.chain(copied.map(PathBuf::from)).collect();
+    needed.push("rust-toolchain.toml".into());
+    needed.push(".cargo/config.toml".into());
+    assert!(needed.len() > 300, "{}", needed.len());
+    for name in needed {
+        assert!(copy.path().join(&name).exists(), "{}", name.display());
+    }
+    for name in [
+        ".env",
+        ".git/config",
+        ".spin/sqlite_key_value.db",
+        ".cargo/credentials.toml",
+        "cert.pem",
+        "clients/typescript/node_modules/typescript/package.json",
+        "deploy/compose.yaml",
+        "docs/api.md",
+        "edge/.env.local",
+        "host/tls/key.pem",
+        "spin.log",
+        "state/secret",
+        "target/release/host",
+        "tests/browser/node_modules/playwright/package.json",
+    ] {
+        assert!(!context.has(name), "{name}");
     }
 }
