@@ -70,11 +70,7 @@ fn custom_resources_are_as_their_definitions_want_them() {
             assert!(["Deployment", "Service"].contains(&kind.as_str()), "{kind}");
             continue;
         };
-        let errors: Vec<String> = jsonschema::validator_for(definition)
-            .unwrap()
-            .iter_errors(&document)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
+        let errors = errors_by(definition, &document);
         assert!(errors.is_empty(), "{kind}: {errors:#?}");
         checked.insert(kind);
     }
@@ -142,6 +138,41 @@ fn the_edge_finds_the_application_and_the_gateway_the_edge() {
     assert_eq!(route["parentRefs"][0]["name"], gateway["metadata"]["name"]);
     assert_eq!(route["parentRefs"][0]["sectionName"], listener["name"]);
     assert_eq!(route["hostnames"][0], listener["hostname"]);
+}
+
+fn errors_by(schema: &Value, document: &Value) -> Vec<String> {
+    jsonschema::validator_for(schema)
+        .unwrap()
+        .iter_errors(document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
+}
+
+/// Grafana drops a field that it does not know without a word.
+#[test]
+fn the_dashboard_is_as_grafana_wants_it() {
+    let schema: Value = serde_json::from_str(include_str!("data/dashboard.schema.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&read("monitoring/dashboard.json")).unwrap();
+    let errors = errors_by(&schema, &dashboard);
+    assert!(errors.is_empty(), "{errors:#?}");
+    for (field, value) in [
+        ("/panels/0/type", "stats"),
+        ("/panels/0/options/reduceOptions/calcs", "lastNotNull"),
+        (
+            "/panels/7/fieldConfig/defaults/custom/stacking/mode",
+            "stacked",
+        ),
+        ("/templating/list/0/type", "data source"),
+        ("/schemaVersion", "39"),
+    ] {
+        let mut wrong = dashboard.clone();
+        *wrong.pointer_mut(field).unwrap() = value.into();
+        assert!(!errors_by(&schema, &wrong).is_empty(), "{field}");
+    }
+    let mut ids = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(ids.insert(panel["id"].as_u64()), "{}", panel["id"]);
+    }
 }
 
 /// A misspelled metric is an empty panel, or an alert that never fires.
