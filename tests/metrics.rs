@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::app::http::Request;
-use crate::app::{Job, LIBRARY, Setup, eventually, program};
+use crate::app::{App, Job, LIBRARY, Setup, eventually, program};
 
 /// A client's trace is in the log lines of every run of its job, whichever component it is handed
 /// to.
@@ -37,14 +37,39 @@ fn events(log: &str, event: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The samples of one metric: labels and value.
+/// The samples of one metric that is not zero: labels and value.
 fn samples<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     let lines = text.lines().filter_map(|line| line.strip_prefix(name));
     let mut samples: Vec<&str> = lines
-        .filter(|rest| rest.starts_with('{') || rest.starts_with(' '))
+        .filter(|rest| rest.starts_with('{') && !rest.ends_with(" 0") || rest.starts_with(' '))
         .collect();
     samples.sort_unstable();
     samples
+}
+
+/// To Prometheus a counter that appears with its first event has not grown.
+#[test]
+fn ends_of_jobs_are_counted_from_zero() {
+    let text = App::start().metrics();
+    let api: Value = serde_json::from_str(include_str!("../crates/api/openapi.json")).unwrap();
+    let codes = api["components"]["schemas"]["FailureCode"]["enum"].clone();
+    for pipeline in ["ai_scan", "batch_enrichment", "csv_import"] {
+        let pipeline = format!("pipeline=\"{pipeline}\"");
+        let created = format!("bookstrack_jobs_created_total{{{pipeline}}} 0\n");
+        assert!(text.contains(&created), "{created}");
+        let mut ends = vec![("complete", "none")];
+        for code in codes.as_array().unwrap() {
+            let code = code.as_str().unwrap();
+            let canceled = code == "E_CANCELED";
+            ends.push((if canceled { "canceled" } else { "error" }, code));
+        }
+        let name = format!("bookstrack_jobs_ended_total{{{pipeline},");
+        assert_eq!(text.matches(&name).count(), ends.len());
+        for (outcome, code) in ends {
+            let sample = format!("{name}outcome=\"{outcome}\",code=\"{code}\"}} 0\n");
+            assert!(text.contains(&sample), "{sample}");
+        }
+    }
 }
 
 #[test]

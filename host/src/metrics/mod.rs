@@ -39,6 +39,24 @@ const MAX_RUNNING: usize = 100_000;
 type Labels = Vec<(&'static str, String)>;
 type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
 
+/// The kinds of jobs, and the codes with which they fail. To Prometheus a counter that appears with
+/// its first event has not grown, so those that totals and alerts are made of begin at zero.
+const PIPELINES: [&str; 3] = ["ai_scan", "batch_enrichment", "csv_import"];
+const FAILURES: [&str; 12] = [
+    "E_CSV_EMPTY",
+    "E_CSV_PARSE_FAILED",
+    "E_CSV_TOO_MANY_ROWS",
+    "E_ENRICHMENT_FAILED",
+    "E_GEMINI_TIMEOUT",
+    "E_IMAGE_INVALID",
+    "E_INTERNAL",
+    "E_NO_BOOKS_FOUND",
+    "E_TIMEOUT",
+    "E_VISION_FAILED",
+    "E_VISION_NOT_CONFIGURED",
+    "E_VISION_TIMEOUT",
+];
+
 /// Counts since the host or the reading of the logs began.
 pub struct Metrics {
     registry: Registry,
@@ -139,8 +157,29 @@ impl Default for Metrics {
             seen: Mutex::default(),
         };
         metrics.register();
+        for pipeline in PIPELINES {
+            let failures = FAILURES.map(|code| ("error", code));
+            let others = [("complete", "none"), ("canceled", "E_CANCELED")];
+            let labels = vec![("pipeline", pipeline.to_owned())];
+            metrics.created.get_or_create(&labels).inc_by(0);
+            for (outcome, code) in failures.into_iter().chain(others) {
+                metrics
+                    .ended
+                    .get_or_create(&ended_as(pipeline, outcome, code))
+                    .inc_by(0);
+            }
+        }
         metrics
     }
+}
+
+/// The labels of jobs that ended.
+fn ended_as(pipeline: &str, outcome: &str, code: &str) -> Labels {
+    vec![
+        ("pipeline", pipeline.to_owned()),
+        ("outcome", outcome.to_owned()),
+        ("code", code.to_owned()),
+    ]
 }
 
 impl Metrics {
@@ -360,11 +399,8 @@ impl Metrics {
             seen.turns.remove(&text(line, "jobId"));
         }
         let pipeline = ("pipeline", text(line, "pipeline"));
-        let labels = vec![
-            pipeline.clone(),
-            ("outcome", text(line, "outcome")),
-            ("code", line["code"].as_str().unwrap_or("none").to_owned()),
-        ];
+        let code = line["code"].as_str().unwrap_or("none");
+        let labels = ended_as(&pipeline.1, &text(line, "outcome"), code);
         self.ended.get_or_create(&labels).inc();
         self.durations
             .get_or_create(&vec![pipeline.clone()])
