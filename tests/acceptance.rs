@@ -24,6 +24,7 @@ mod hostile;
 mod imports;
 mod legacy;
 mod metrics;
+mod monitoring;
 mod openapi;
 mod operator;
 mod providers;

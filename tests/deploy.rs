@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::app::program;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -22,7 +22,7 @@ fn manifest() -> Manifest {
     Manifest::load(&root().join("spin.toml")).unwrap()
 }
 
-fn documents(name: &str) -> Vec<Value> {
+pub(crate) fn documents(name: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&read(name)).unwrap()
 }
 
@@ -238,6 +238,19 @@ fn the_hosts_of_the_compose_file_understand_their_arguments() {
             None => assert_eq!(name, "SPIN_MAX_INSTANCE_COUNT"),
         }
     }
+    let monitoring = &documents[0]["services"]["prometheus"];
+    let scraped = self::documents("monitoring/prometheus.yaml");
+    let jobs = &scraped[0]["scrape_configs"];
+    let discovery = &jobs[0]["dns_sd_configs"][0];
+    assert_eq!(discovery["names"], serde_json::json!(["app"]));
+    let admin = format!("--admin 0.0.0.0:{}", discovery["port"]);
+    assert!(app["command"].as_str().unwrap().ends_with(&admin));
+    let edge = &documents[0]["services"]["edge"]["environment"]["EDGE_ADMIN"];
+    let edge = edge.as_str().unwrap().replace("0.0.0.0", "edge");
+    assert_eq!(jobs[1]["static_configs"][0]["targets"][0], edge);
+    let alerts = scraped[0]["rule_files"][0].as_str().unwrap();
+    let mounted = format!("./monitoring/alerts.yaml:{alerts}:ro");
+    assert_eq!(monitoring["volumes"][1], mounted);
     // Everything before `--help` is read.
     let command = app["command"].as_str().unwrap();
     let read = Command::new(program("host"))
