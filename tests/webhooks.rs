@@ -102,7 +102,7 @@ impl Receiver {
         self.messages.lock().unwrap().clone()
     }
 
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         Setup::new()
             .variable("webhook_url", &format!("http://{}", self.address))
             .variable("webhook_path", "/hooks/books")

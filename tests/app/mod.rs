@@ -375,23 +375,25 @@ impl App {
         Stream::open(self.request("GET", path))
     }
 
+    /// The address at which the host is watched.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.process.as_ref().expect("it runs").admin
+    }
+
     /// The host's counters: see its `/counters`.
     pub(crate) fn counters(&self) -> Value {
-        let admin = self.process.as_ref().expect("it runs").admin;
-        Request::new(admin, "GET", "/counters").send().json()
+        Request::new(self.admin(), "GET", "/counters").send().json()
     }
 
     /// The host's metrics, as Prometheus reads them.
     pub(crate) fn metrics(&self) -> String {
-        let admin = self.process.as_ref().expect("it runs").admin;
-        Request::new(admin, "GET", "/metrics").send().text()
+        Request::new(self.admin(), "GET", "/metrics").send().text()
     }
 
     /// Makes store, network or clock misbehave from now on, as `--fault` describes it; an empty
     /// text ends that.
     pub(crate) fn misbehave(&self, faults: &str) {
-        let admin = self.process.as_ref().expect("it runs").admin;
-        let answer = Request::new(admin, "PUT", "/faults").body("text/plain", faults);
+        let answer = Request::new(self.admin(), "PUT", "/faults").body("text/plain", faults);
         assert_eq!(answer.send().status(), 204, "{faults}");
     }
 
