@@ -37,8 +37,7 @@ const UNNAMED_FOR: Duration = Duration::from_secs(600);
 pub(crate) struct Memory {
     /// Hashes of the questions that the entry answers.
     keys: Vec<u64>,
-    /// [`seal`] of the question that the record was taken for; absent in entries of earlier
-    /// versions.
+    /// [`seal`] of the book that the record was taken for; absent in entries of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seal: Option<u64>,
     at: Time,
@@ -86,7 +85,7 @@ impl Memory {
         };
         Some(Self {
             keys,
-            seal: question.map(|key| seal(&key)),
+            seal: seal(wanted),
             at: now,
             record,
             near: near.to_vec(),
@@ -102,10 +101,12 @@ impl Memory {
         now >= self.at && now.since(self.at) < time
     }
 
-    /// The knowledge of the book that this question, one of those of the entry, asks for.
-    fn known(&self, question: &str) -> Known {
+    /// The knowledge of this book, whose question is one of those of the entry.
+    fn known(&self, wanted: &Wanted) -> Known {
         match &self.record {
-            Some(record) if self.seal == Some(seal(question)) => Known::Same((**record).clone()),
+            Some(record) if self.seal.is_some() && self.seal == seal(wanted) => {
+                Known::Same((**record).clone())
+            }
             Some(record) => Known::Answer((**record).clone()),
             None => Known::Nothing,
         }
@@ -117,16 +118,15 @@ fn hash_of(question: &str) -> u64 {
     hash(&["asked", question])
 }
 
-/// The proof that a record was taken for the question with this key by the rules of today, so that
-/// it need not be compared again. Unlike a hash, nobody can find a second question with the same.
-fn seal(question: &str) -> u64 {
+/// The proof that a record was taken for this very book, in these words, by the rules of today: it
+/// need not be compared again. The words count because the rules look at more of them than a key
+/// says. Unlike a hash, nobody can find other words with the same.
+fn seal(wanted: &Wanted) -> Option<u64> {
     let mut digest = Sha256::new();
     digest.update(books::RULES.to_le_bytes());
-    digest.update(question);
+    digest.update(serde_json::to_vec(wanted).ok()?);
     let digest = digest.finalize();
-    digest[..8]
-        .iter()
-        .fold(0, |seal, byte| seal << 8 | u64::from(*byte))
+    digest.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
 fn edition(wanted: &Wanted) -> Option<u64> {
@@ -319,7 +319,7 @@ impl RememberedBooks {
             if let Some(question) = search.question_key(at)
                 && let Some(memory) = self.find(effects, hash_of(&question)).await
             {
-                known[at] = search.set_known(at, memory.known(&question));
+                known[at] = search.set_known(at, memory.known(wanted));
                 if known[at] {
                     search.offer(at, memory.near.clone());
                 }
@@ -586,34 +586,72 @@ mod tests {
         );
     }
 
-    /// Only what was asked in these words, and compared by these rules, need not be compared again.
-    #[test]
-    fn a_record_is_taken_as_it_is_for_the_very_question_it_was_taken_for() {
-        let record: Record = serde_json::from_value(serde_json::json!({
+    fn dune() -> Record {
+        let record = serde_json::from_value(serde_json::json!({
             "provider": "openlibrary",
             "work": {"title": "Dune"},
             "edition": {"isbns": ["9780141439587"]},
             "authors": [{"name": "Some Body"}],
             "matched": {"by": "isbn", "confidence": 1.0},
-        }))
-        .unwrap();
+        }));
+        record.unwrap()
+    }
+
+    /// Only what was asked in these words, and compared by these rules, need not be compared again.
+    #[test]
+    fn a_record_is_taken_as_it_is_for_the_very_question_it_was_taken_for() {
         let asked = wanted("Dune", "9780141439587");
-        let found = Found::Record(Box::new(record));
+        let found = Found::Record(Box::new(dune()));
         let mut memory = Memory::of(&asked, &found, &[], Time(5)).unwrap();
-        let is_same = |memory: &Memory, asked: &Wanted| {
-            let question = books::question_key(asked).unwrap();
-            matches!(memory.known(&question), Known::Same(_))
-        };
+        let is_same =
+            |memory: &Memory, asked: &Wanted| matches!(memory.known(asked), Known::Same(_));
         assert!(is_same(&memory, &asked));
-        assert!(
-            is_same(&memory, &wanted("DUNE", "0141439580")),
-            "in other words"
-        );
+        assert!(is_same(&memory, &wanted("Dune", "0141439580")));
+        assert!(!is_same(&memory, &wanted("DUNE", "9780141439587")));
         assert!(!is_same(&memory, &wanted("Dune", "")), "without the number");
+        let by_nobody = Wanted {
+            author: String::new(),
+            ..asked.clone()
+        };
+        assert!(!is_same(&memory, &by_nobody));
+        let mut of_series = asked.clone();
+        of_series.series = Some(books::Series::default());
+        assert!(!is_same(&memory, &of_series));
         memory.seal = memory.seal.map(|seal| seal + 1);
         assert!(!is_same(&memory, &asked), "other rules");
         memory.seal = None;
         assert!(!is_same(&memory, &asked), "an earlier version");
+    }
+
+    /// Two questions may have one key and not one answer: a key has no border between title and
+    /// subtitle, and does not say where a range of volumes stands.
+    #[test]
+    fn a_record_is_compared_with_who_asks_in_other_words_with_the_same_key() {
+        for (title, taken_for, asked) in [
+            (
+                "Salt Sea",
+                "Salt Sea (Salt Sea, #1-3)",
+                "Salt Sea, Books 1-3",
+            ),
+            ("Dune", "Dune: Messiah", "Dune Messiah"),
+        ] {
+            let (taken_for, asked) = (wanted(taken_for, ""), wanted(asked, ""));
+            let key = books::question_key(&asked);
+            assert_eq!(books::question_key(&taken_for), key);
+            let mut record = dune();
+            record.work.title = title.to_owned();
+            record.matched = Some(books::Match {
+                by: MatchedBy::TitleAuthor,
+                confidence: 0.75,
+            });
+            let record = books::accepted(&taken_for, &record).unwrap();
+            assert_eq!(books::accepted(&asked, &record), None);
+            let found = Found::Record(Box::new(record.clone()));
+            let memory = Memory::of(&taken_for, &found, &[], Time(5)).unwrap();
+            assert!(memory.keys.contains(&hash_of(&key.unwrap())));
+            assert_eq!(memory.known(&taken_for), Known::Same(record.clone()));
+            assert_eq!(memory.known(&asked), Known::Answer(record));
+        }
     }
 
     #[test]
