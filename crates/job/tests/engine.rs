@@ -31,6 +31,10 @@ struct World {
     random: Cell<u8>,
     /// Number of the next writes that fail.
     failing: Cell<u32>,
+    /// Time after which a write that fails takes effect all the same, if it ever does.
+    echo: Cell<Option<Duration>>,
+    /// The writes that have failed and take effect later, each with the time of that.
+    echoes: RefCell<Vec<(Duration, String, Vec<u8>)>>,
     /// Whether the disk is full: nothing can be written, but deleted.
     is_full: Cell<bool>,
     /// What the names of the keys that cannot be deleted begin with.
@@ -62,6 +66,12 @@ impl World {
     fn pass(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap();
         self.passed.set(self.passed.get() + micros);
+        let now = self.monotonic();
+        let (due, later) = (self.echoes.take().into_iter()).partition(|(at, ..)| *at <= now);
+        self.echoes.replace(later);
+        let due: Vec<(Duration, String, Vec<u8>)> = due;
+        let due = due.into_iter().map(|(_, key, value)| (key, value));
+        self.store.borrow_mut().extend(due);
     }
 
     fn put(&self, key: &str, value: &Value) {
@@ -85,7 +95,13 @@ impl Store for World {
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.write()?;
+        if let Err(error) = self.write() {
+            if let Some(echo) = self.echo.get() {
+                let echo = (self.monotonic() + echo, key.to_owned(), value.to_vec());
+                self.echoes.borrow_mut().push(echo);
+            }
+            return Err(error);
+        }
         if self.is_full.get() {
             return Err(StoreError("the disk is full".to_owned()));
         }
@@ -692,6 +708,52 @@ fn an_upload_goes_on_once_the_store_is_no_longer_busy() {
     let created = done(receiver.accept(String::new())).unwrap();
     let chunks = created.root.uploads.iter().map(|upload| upload.chunks);
     assert_eq!(chunks.sum::<u32>(), 3);
+}
+
+/// A write that fails may take effect up to a write delay later, and the one that repeats it at once.
+#[test]
+fn an_upload_is_accepted_when_nothing_of_it_can_come_any_more() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::from_bytes([1; 16]);
+    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    done(receiver.write(&vec![b'x'; 900_000])).unwrap();
+    world.echo.set(Some(settings.write_delay));
+    world.failing.set(1);
+    done(receiver.write(&vec![b'x'; 900_000])).unwrap();
+    assert_eq!((world.failing.get(), world.echoes.borrow().len()), (0, 1));
+    done(receiver.accept(String::new())).unwrap();
+    assert_eq!(world.echoes.borrow().len(), 0);
+}
+
+/// A platform ends a request after some time, and what is received is not deleted then.
+#[test]
+fn a_store_that_is_busy_again_and_again_is_waited_for_once() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let id = JobId::from_bytes([1; 16]);
+    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    done(receiver.write(&vec![b'x'; 900_000])).unwrap();
+    let (patience, began) = (settings.write_delay * 4, world.monotonic());
+    let mut chunks = 0;
+    let refused = loop {
+        world.failing.set(15);
+        match done(receiver.write(&vec![b'x'; 900_000])) {
+            Ok(()) => chunks += 1,
+            Err(error) => break error,
+        }
+        assert!(chunks < 20, "it goes on for ever");
+    };
+    assert!(matches!(refused, CreateError::Store(_)), "{refused}");
+    assert!(chunks > 0);
+    let waited = world.monotonic() - began;
+    assert!(waited <= patience + settings.retry, "{waited:?}");
 }
 
 #[test]

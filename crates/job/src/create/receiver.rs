@@ -26,8 +26,11 @@ pub struct Receiver<'a, E> {
     uploads: Vec<Upload>,
     /// The bytes of the current file that are not written yet.
     buffer: Vec<u8>,
-    /// A write has failed that may take effect yet.
-    is_unsure: bool,
+    /// The (monotonic) time from which on none of the writes that have failed can take effect any
+    /// more; `None`: none has failed.
+    is_sure_from: Option<Duration>,
+    /// The time that may still be spent on writes that fail.
+    patience: Duration,
     keeps_failed: bool,
 }
 
@@ -39,7 +42,8 @@ impl<'a, E: Effects> Receiver<'a, E> {
             begun: None,
             uploads: Vec::new(),
             buffer: Vec::new(),
-            is_unsure: false,
+            is_sure_from: None,
+            patience: engine.settings.write_delay * 4,
             keeps_failed: false,
         })
     }
@@ -142,19 +146,26 @@ impl<'a, E: Effects> Receiver<'a, E> {
             // Counted first: a write that reports an error may have been applied.
             upload.chunks += 1;
             // A client who has sent megabytes does not send them again because the store was busy
-            // with them for a moment. Nobody else writes under this name.
+            // with them for a moment. Nobody else writes under this name. However many chunks there
+            // are, all of it must fit into the time that a platform gives to a request.
             let Engine {
                 effects, settings, ..
             } = self.engine;
-            let is_unsure = Cell::new(false);
+            let failed = Cell::new(false);
             let write = async || {
                 let written = effects.set(&key, &self.buffer).await;
-                is_unsure.set(is_unsure.get() || written.is_err());
+                failed.set(failed.get() || written.is_err());
                 written
             };
-            let until = effects.monotonic() + settings.write_delay * 4;
-            let written = self.creation.retry_until(until, write).await;
-            self.is_unsure |= is_unsure.get();
+            let began = effects.monotonic();
+            let written = (self.creation)
+                .retry_until(began + self.patience, write)
+                .await;
+            if failed.get() {
+                let now = effects.monotonic();
+                self.patience = self.patience.saturating_sub(now.saturating_sub(began));
+                self.is_sure_from = Some(now + settings.write_delay);
+            }
             written?;
         }
         self.buffer.clear();
@@ -212,6 +223,8 @@ impl<'a, E: Effects> Receiver<'a, E> {
     /// When the store fails, or another job has got the name; call [`Self::abandon`] then.
     pub async fn accept(&mut self, content: String) -> Result<Created, CreateError> {
         self.flush().await?;
+        // The first run may delete what has come: none of it may take effect after that.
+        self.wait_until_sure().await;
         let epoch = self.begin().await?;
         self.creation.check_name(Some(&epoch)).await?;
         let Some((mut root, mut lease)) = self.begun.take() else {
@@ -245,16 +258,23 @@ impl<'a, E: Effects> Receiver<'a, E> {
         self.creation.accept(root, lease).await
     }
 
+    /// Waits until no write that has failed can take effect any more.
+    async fn wait_until_sure(&self) {
+        let effects = self.engine.effects;
+        let left = self.is_sure_from.unwrap_or_default();
+        let left = left.saturating_sub(effects.monotonic());
+        if left > Duration::ZERO {
+            effects.sleep(left).await;
+        }
+    }
+
     /// Deletes what has been received: the upload was refused or broke off.
     pub async fn abandon(self) {
+        self.wait_until_sure().await;
         if let Some((mut root, _)) = self.begun {
             root.uploads = self.uploads;
-            if self.is_unsure {
-                let delay = self.engine.settings.write_delay;
-                self.engine.effects.sleep(delay).await;
-            }
             self.creation.discard(&root).await;
-            if self.is_unsure {
+            if self.is_sure_from.is_some() {
                 self.engine.sweep_for_space().await;
             }
         }
