@@ -569,6 +569,38 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_log_that_somebody_reads_leaves_room_on_the_disk_to_be_moved_into_the_file() {
+        let Some(disk) = Disk::of_megabytes(60) else {
+            return;
+        };
+        let store = Sqlite::open(&disk.0.path().join("kv.db")).unwrap();
+        store.set("default", "key", b"1".to_vec()).await.unwrap();
+        let other = Connection::open(disk.0.path().join("kv.db")).unwrap();
+        other.execute_batch("BEGIN").unwrap();
+        let count = "SELECT count(*) FROM spin_key_value";
+        let count = || other.query_row(count, [], |row| row.get::<_, i64>(0));
+        assert_eq!(count(), Ok(1));
+        let (mut stored, mut refused_in_a_row) = (0, 0);
+        while refused_in_a_row < 10 {
+            let key = stored.to_string();
+            match store.set("default", &key, vec![1; 900_000]).await {
+                Ok(()) => (stored, refused_in_a_row) = (stored + 1, 0),
+                Err(_) => refused_in_a_row += 1,
+            }
+        }
+        assert!(stored > 10, "{stored} values");
+        store.set("default", "small", b"1".to_vec()).await.unwrap();
+        other.execute_batch("COMMIT").unwrap();
+        let log = disk.0.path().join("kv.db-wal");
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::fs::metadata(&log).unwrap().len() > 0 {
+            assert!(Instant::now() < until, "the log does not shrink");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        again(async || store.set("default", "large", vec![1; 900_000]).await).await;
+    }
+
     /// Deletes these, as often as it takes, and waits until the file is small again.
     async fn delete_all(store: &Sqlite, keys: &[String], path: &Path) {
         for key in keys {

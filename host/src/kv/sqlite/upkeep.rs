@@ -26,6 +26,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(200);
 const LONG_LOG: u64 = 4 << 20;
 
 /// The length of the log, in bytes, at which large values and deletions wait until it is emptied.
+/// While it cannot be, it grows, but only as far as the disk has room to move it into the file.
 const LONGEST_LOG: u64 = 2 * LONG_LOG;
 
 /// The same for small values, which jobs cannot do without for long: they do not wait for large
@@ -43,8 +44,8 @@ const SHORT_ROUND: Duration = Duration::from_millis(50);
 /// which can be emptied afterwards.
 const FOR_DELETIONS: u64 = 4 << 20;
 
-/// Room that only deletions and small writes get when the disk is full: enough to move the longest
-/// log into the file, and to go on with an empty one.
+/// Room that only deletions and small writes get when the disk is full: enough to move a log of
+/// [`LONGEST_LOG`] into the file, and to go on with an empty one.
 const RESERVE: u64 = LONGEST_LOG + FOR_DELETIONS;
 
 /// Number of free pages, of 4 KB, that are kept for what is written next; a quarter of the file at
@@ -215,7 +216,8 @@ impl File {
             // A deletion writes as much as there was.
             Change::Set { .. } | Change::Delete { .. } => LONGEST_LOG,
         };
-        self.log_length() < longest || self.is_stuck.load(Ordering::Relaxed)
+        self.log_length() < longest
+            || self.is_stuck.load(Ordering::Relaxed) && self.may_grow_log(change)
     }
 
     /// Whether a change may be tried. **Invariant:** large values are written only while the
@@ -235,6 +237,12 @@ impl File {
         }
     }
 
+    /// Whether a log that cannot be emptied now may grow by this change: all of it must fit into
+    /// the file one day, and the reserve beside it.
+    fn may_grow_log(&self, change: &Change) -> bool {
+        change.is_small() || self.free_space() >= self.log_length() + RESERVE
+    }
+
     /// The bytes that the disk has left.
     fn free_space(&self) -> u64 {
         #[cfg(unix)]
@@ -251,8 +259,12 @@ impl File {
     /// Notifies the upkeep thread of a write.
     pub(super) fn written(&self) {
         let now = Instant::now();
-        let is_long = self.log_length() >= LONG_LOG;
-        let due = if is_long { now } else { now + ERASE_AFTER };
+        let due = match self.log_length() >= LONG_LOG {
+            // Each attempt makes writers wait for whoever reads.
+            true if self.is_stuck.load(Ordering::Relaxed) => now + TRY_AGAIN,
+            true => now,
+            false => now + ERASE_AFTER,
+        };
         if self.wanted.lock().due_at(due) {
             self.changed.notify_one();
         }
@@ -267,9 +279,9 @@ impl File {
     fn empty_log_under(&self, writer: &Connection) -> bool {
         let truncate = || {
             writer.busy_timeout(READERS_TAKE)?;
-            let is_empty = truncate(writer)?;
+            let is_empty = truncate(writer);
             writer.busy_timeout(BUSY)?;
-            Ok(is_empty)
+            is_empty
         };
         let mut emptied = truncate();
         if emptied.as_ref().is_err_and(is_full) {
@@ -474,5 +486,28 @@ impl Drop for Upkeep {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_emptied_at_once_unless_it_could_not_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kv.db");
+        let file = File::new(&path, Connection::open(&path).unwrap());
+        let log = fs::File::create(&file.log).unwrap();
+        log.set_len(LONG_LOG).unwrap();
+        let due = || {
+            file.wanted.lock().due = None;
+            file.written();
+            file.wanted.lock().due.unwrap()
+        };
+        assert!(due() <= Instant::now());
+        file.is_stuck.store(true, Ordering::Relaxed);
+        let before = Instant::now();
+        assert!(due() >= before + TRY_AGAIN);
     }
 }
