@@ -201,6 +201,12 @@ mod tests {
             ticks.recv().unwrap();
         }
         ticker.stop();
+        let _ = ticks.try_iter().count();
+        let mut late = 0;
+        while ticks.recv_timeout(Duration::from_millis(20)).is_ok() {
+            late += 1;
+            assert!(late < 2, "it goes on");
+        }
         ticker.run();
         ticks.recv().unwrap();
         drop(ticker);

@@ -53,10 +53,13 @@ pub fn check() -> Result<(), InvalidVariable> {
     preferred().map(drop)
 }
 
+/// The confidence below which a book is to be reviewed, unless configured otherwise.
+const CONFIDENCE_THRESHOLD: f64 = 0.6;
+
 /// The confidence below which a book is to be reviewed.
 fn confidence_threshold() -> Result<f64, InvalidVariable> {
     let name = "confidence_threshold";
-    variables::share(name, &variable(name), 0.6)
+    variables::share(name, &variable(name), CONFIDENCE_THRESHOLD)
 }
 
 /// The effort of a model that thinks; `None` leaves it to the server.
@@ -302,7 +305,7 @@ pub fn scan() -> Scan {
         reads_spines: variables::flag("spines", &variable("spines"), false).unwrap_or(false),
         preferred: preferred().unwrap_or(VisionKind::Gemini),
         timeout: Duration::from_secs_f64(number("vision_timeout_s", 60.0).clamp(1.0, 600.0)),
-        confidence_threshold: confidence_threshold().unwrap_or_default() as f32,
+        confidence_threshold: confidence_threshold().unwrap_or(CONFIDENCE_THRESHOLD) as f32,
     }
 }
 
