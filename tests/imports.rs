@@ -70,6 +70,8 @@ fn columns_mean_what_the_client_says_wherever_it_says_so() {
     let in_header = plain().header("x-import-mapping", swapped);
     assert_eq!(title(in_header), "Frank Herbert");
     assert_eq!(title(in_query(swapped)), "Frank Herbert");
+    let beside_nothing = in_query(swapped).header("x-import-mapping", "");
+    assert_eq!(title(beside_nothing), "Frank Herbert");
     let refused = in_query(r#"{"Title": "nonsense"}"#).send();
     let error = refused.error(400, "INVALID_REQUEST");
     assert_eq!(error["details"]["field"], "mapping");

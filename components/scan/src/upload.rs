@@ -336,7 +336,8 @@ impl<'a> Storing<'a> {
 pub(crate) fn mapping(exchange: &Exchange, upload: &Upload) -> Result<Mapping, ApiError> {
     let part = upload.mapping()?;
     let parameter = exchange.request.query.get_once("mapping")?;
-    match exchange.request.header("x-import-mapping").or(parameter) {
+    let header = exchange.request.header("x-import-mapping");
+    match header.filter(|json| !json.is_empty()).or(parameter) {
         Some(json) if part.is_empty() => api::request::mapping(json.as_bytes()),
         _ => Ok(part),
     }
