@@ -710,7 +710,7 @@ fn an_upload_goes_on_once_the_store_is_no_longer_busy() {
     assert_eq!(chunks.sum::<u32>(), 3);
 }
 
-/// A write that fails may take effect up to a write delay later, and the one that repeats it at once.
+/// A write that fails may take effect up to a write delay later; the one that repeats it, at once.
 #[test]
 fn an_upload_is_accepted_when_nothing_of_it_can_come_any_more() {
     let world = World::default();
