@@ -420,6 +420,7 @@ impl<E: Effects> Engine<'_, E> {
         for id in after.iter().chain(before).take(LOOKED_AT) {
             if self.is_message_due(id).await
                 && let Ok(Some(end)) = read_end(self.effects, id).await
+                && self.is_kept(&end).await
             {
                 started += usize::from(self.start_delivery(&end).await.is_ok());
             }
@@ -427,6 +428,12 @@ impl<E: Effects> Engine<'_, E> {
                 break;
             }
         }
+    }
+
+    /// Whether an ended job stays for as long as a message about it takes. Else the run would write
+    /// what this sweep deletes.
+    async fn is_kept(&self, end: &Root) -> bool {
+        !end.expired(self.effects.now()) || self.is_still_to_be_told(&end.id).await != Ok(false)
     }
 
     /// Whether a job that has expired is kept a while: its end is still to be told.
