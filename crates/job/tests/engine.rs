@@ -17,7 +17,7 @@ use job::effects::{
 use job::{
     Cancellation, ContentDigest, CreateError, CsvAnalysis, Engine, FailureCode, HandOver,
     Inspection, Item, JobId, Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome,
-    Pipeline, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker,
+    Pipeline, Receiver, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker,
 };
 use serde_json::{Value, json};
 
@@ -689,15 +689,21 @@ fn a_name_deleted_and_used_again_at_once_has_another_token_each_time() {
     assert!(!world.has("job/chosen"));
 }
 
+/// A job whose library comes next.
+fn receiving_a_library(engine: Engine<'_, World>) -> Receiver<'_, World> {
+    let id = JobId::from_bytes([1; 16]);
+    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    receiver
+}
+
 #[test]
 fn an_upload_goes_on_once_the_store_is_no_longer_busy() {
     let world = World::default();
     let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
     let engine = Engine::new(&world, &settings, &keyring);
-    let id = JobId::from_bytes([1; 16]);
-    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
-    let mut receiver = done(engine.receive(new)).unwrap();
-    done(receiver.file("library.csv")).unwrap();
+    let mut receiver = receiving_a_library(engine);
     for _ in 0..3 {
         done(receiver.write(&vec![b'x'; 600_000])).unwrap();
         let begins = world.store.borrow().is_empty();
@@ -716,10 +722,7 @@ fn an_upload_is_accepted_when_nothing_of_it_can_come_any_more() {
     let world = World::default();
     let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
     let engine = Engine::new(&world, &settings, &keyring);
-    let id = JobId::from_bytes([1; 16]);
-    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
-    let mut receiver = done(engine.receive(new)).unwrap();
-    done(receiver.file("library.csv")).unwrap();
+    let mut receiver = receiving_a_library(engine);
     done(receiver.write(&vec![b'x'; 900_000])).unwrap();
     world.echo.set(Some(settings.write_delay));
     world.failing.set(1);
@@ -735,10 +738,7 @@ fn a_store_that_is_busy_again_and_again_is_waited_for_once() {
     let world = World::default();
     let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
     let engine = Engine::new(&world, &settings, &keyring);
-    let id = JobId::from_bytes([1; 16]);
-    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
-    let mut receiver = done(engine.receive(new)).unwrap();
-    done(receiver.file("library.csv")).unwrap();
+    let mut receiver = receiving_a_library(engine);
     done(receiver.write(&vec![b'x'; 900_000])).unwrap();
     let (patience, began) = (settings.write_delay * 4, world.monotonic());
     let mut chunks = 0;
