@@ -1297,6 +1297,52 @@ fn a_remembered_library_is_heard_of_at_once_however_slow_its_provider_is() {
     assert!(heard < Duration::from_millis(60), "{heard:?}");
 }
 
+/// A scan that is to be created.
+struct NewScan {
+    id: JobId,
+    first: &'static FirstStage,
+    /// Creates the job, and does its first stage.
+    create: LocalBoxFuture<'static, ()>,
+}
+
+/// A scan of these photos, at which these models look; without any, spines are to be read.
+fn new_scan(
+    world: &'static World,
+    engine: Engine<'static, Process>,
+    models: Vec<Vision>,
+    photos: Vec<Vec<u8>>,
+) -> NewScan {
+    let first: &'static FirstStage = Box::leak(Box::new(FirstStage {
+        scan: Scan {
+            reads_spines: models.is_empty(),
+            models,
+            preferred: VisionKind::OpenAi,
+            timeout: Duration::from_secs(30),
+            confidence_threshold: 0.6,
+        },
+    }));
+    let new = NewJob {
+        pipeline: Pipeline::AiScan,
+        made_by: MadeBy::BatchScan,
+        ..new_job(world)
+    };
+    let id = new.name.id().clone();
+    let create = async move {
+        let mut receiver = engine.receive(new).await.unwrap();
+        for photo in photos {
+            receiver.file("shelf").await.unwrap();
+            receiver.write(&photo).await.unwrap();
+        }
+        let created = receiver.accept(String::new()).await.unwrap();
+        engine.run_created(created, None, first).await;
+    };
+    NewScan {
+        id,
+        first,
+        create: create.boxed_local(),
+    }
+}
+
 /// Looks at a photo with two models that can name so many books in one answer; the root behind it,
 /// and which models were asked how many bytes.
 fn scan(can_name: [usize; 2]) -> (Root, Vec<(&'static str, usize)>) {
@@ -1319,30 +1365,9 @@ fn scan(can_name: [usize; 2]) -> (Root, Vec<(&'static str, usize)>) {
             model: "gemini-3.5-flash-lite".to_owned(),
         },
     ];
-    let worker: &'static FirstStage = Box::leak(Box::new(FirstStage {
-        scan: Scan {
-            models,
-            reads_spines: false,
-            preferred: VisionKind::OpenAi,
-            timeout: Duration::from_secs(30),
-            confidence_threshold: 0.6,
-        },
-    }));
     let engine = Engine::new(process, settings, keyring);
-    let new = NewJob {
-        pipeline: Pipeline::AiScan,
-        made_by: MadeBy::BatchScan,
-        ..new_job(world)
-    };
-    let id = new.name.id().clone();
-    let create = async move {
-        let mut receiver = engine.receive(new).await.unwrap();
-        receiver.file("shelf.jpg").await.unwrap();
-        receiver.write(PHOTO).await.unwrap();
-        let created = receiver.accept(String::new()).await.unwrap();
-        engine.run_created(created, None, worker).await;
-    };
-    world.run(&mut vec![create.boxed_local()]);
+    let NewScan { id, create, .. } = new_scan(world, engine, models, vec![PHOTO.to_vec()]);
+    world.run(&mut vec![create]);
     let root = serde_json::from_slice(&world.store.borrow()[&job::keys::root(&id)]).unwrap();
     let looked = world.looked.borrow().clone();
     (root, looked)

@@ -124,39 +124,16 @@ fn scan(settings: Settings, photos: usize) -> Scanning {
     let process: &'static Process = Box::leak(Box::new(Process(world)));
     let settings: &'static Settings = Box::leak(Box::new(settings));
     let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
-    let first: &'static FirstStage = Box::leak(Box::new(FirstStage {
-        scan: Scan {
-            models: Vec::new(),
-            reads_spines: true,
-            preferred: VisionKind::Gemini,
-            timeout: Duration::from_secs(30),
-            confidence_threshold: 0.6,
-        },
-    }));
     let engine = Engine::new(process, settings, keyring);
-    let new = NewJob {
-        pipeline: Pipeline::AiScan,
-        made_by: MadeBy::BatchScan,
-        ..new_job(world)
-    };
-    let id = new.name.id().clone();
-    let create = async move {
-        let mut receiver = engine.receive(new).await.unwrap();
-        let photo = BASE64_STANDARD.decode(BLACK).unwrap();
-        for _ in 0..photos {
-            receiver.file("shelf.png").await.unwrap();
-            receiver.write(&photo).await.unwrap();
-        }
-        let created = receiver.accept(String::new()).await.unwrap();
-        engine.run_created(created, None, first).await;
-    };
+    let photos = vec![BASE64_STANDARD.decode(BLACK).unwrap(); photos];
+    let NewScan { id, first, create } = new_scan(world, engine, Vec::new(), photos);
     Scanning {
         world,
         process,
         engine,
         id,
         first,
-        create: create.boxed_local(),
+        create,
     }
 }
 
