@@ -50,6 +50,8 @@ pub(crate) struct StreamLog {
     pub latencies: Vec<f64>,
     /// Time at which each count of finished books was first received.
     pub first_read: BTreeMap<u64, Instant>,
+    /// Time at which the first book was received.
+    pub first_book: Option<Instant>,
     /// The name of the last event.
     pub outcome: String,
 }
@@ -222,6 +224,9 @@ impl StreamLog {
         let Some(name) = field("event: ").filter(|name| *name != "accepted") else {
             return Ok(());
         };
+        if name == "book" {
+            self.first_book.get_or_insert_with(Instant::now);
+        }
         let data: Value = serde_json::from_str(field("data: ").unwrap_or("null"))?;
         let at = data["updatedAt"].as_str().or(data["completedAt"].as_str());
         if self.events > 0

@@ -25,7 +25,7 @@ const DELAY: Duration = Duration::from_millis(20);
 /// A reader's library of 769 rows.
 const LIBRARY: &[u8] = include_bytes!("../../../tests/data/goodreads_library_export.csv");
 
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 30] = [
     "sizes",
     "cold",
     "poll",
@@ -38,6 +38,7 @@ const NAMES: [&str; 29] = [
     "import-10k",
     "import-again",
     "latency-sse",
+    "latency-book",
     "latency-attached",
     "latency-ws",
     "jobs-x",
@@ -106,6 +107,9 @@ pub(crate) async fn run(
     }
     if wanted("latency-sse") {
         latency::sse(compiled, report).await?;
+    }
+    if wanted("latency-book") {
+        latency::first_book(compiled, report).await?;
     }
     if wanted("latency-attached") {
         latency::attached(compiled, report).await?;

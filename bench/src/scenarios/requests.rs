@@ -123,7 +123,7 @@ pub(super) async fn poll(compiled: &CompiledApp, report: &mut Report) -> anyhow:
         let figure = figure.against(&[least.cpu]);
         report.add(match what {
             "/health" => figure,
-            _ => figure.goal(Statistic::Ratio, 1.5),
+            _ => figure.goal(Statistic::Ratio, 2.0),
         });
     }
     Ok(())

@@ -168,6 +168,7 @@ struct State {
     count: u64,
     seen: VecDeque<Seen>,
     behaves_since: Option<Instant>,
+    first_answer: Option<Instant>,
     /// Number of requests in the bucket at `leaked`.
     excess: f64,
     leaked: Option<Instant>,
@@ -228,6 +229,11 @@ impl Server {
     /// [`Server::reset`].
     pub fn refused(&self) -> u64 {
         self.shared.state().refused
+    }
+
+    /// Time of the first answer since the start or the last [`Server::reset`].
+    pub fn first_answer(&self) -> Option<Instant> {
+        self.shared.state().first_answer
     }
 
     /// Forgets the requests and is healthy again.
@@ -329,7 +335,11 @@ async fn handle(
         answer.unwrap_or_else(|_| ProtocolResponse::html(500, "the stand-in failed"))
     };
     match arrival.fault {
-        None | Some(Fault::Vision(_)) => Ok(response(answered.await)),
+        None | Some(Fault::Vision(_)) => {
+            let answer = answered.await;
+            shared.state().first_answer.get_or_insert_with(Instant::now);
+            Ok(response(answer))
+        }
         Some(Fault::Status { code, retry_after }) => {
             let answer = shared.provider.error(code);
             Ok(response(match retry_after {
