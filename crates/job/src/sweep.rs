@@ -1,6 +1,7 @@
 //! Deleting expired jobs, some after each run, and telling whether the store has capacity for
 //! another one.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
@@ -121,6 +122,8 @@ struct JobKeys {
     ended: bool,
     /// Whether the operator's webhook is still to be told of the job.
     has_pending_webhook: bool,
+    /// Whether this sweep has deleted them: a run that tells of the job would write its root again.
+    is_deleted: Cell<bool>,
 }
 
 impl JobKeys {
@@ -222,17 +225,17 @@ impl<E: Effects> Engine<'_, E> {
         let all = effects.keys().await?;
         memory::sweep(*self, &all, now).await?;
         let jobs = group_by_job(all);
+        let mut state = self.sweep(&jobs, state, now).await?;
+        if !state.has_capacity(settings) {
+            self.evict(&jobs, &mut state, now).await?;
+        }
         // Where there is none any more, nothing is to be told.
         let untold: Vec<&JobId> = match settings.webhook {
             Some(_) => jobs.with_pending_webhook().collect(),
             None => Vec::new(),
         };
-        self.have_webhooks_delivered(&untold).await;
-        let mut state = self.sweep(&jobs, state, now).await?;
         state.untold = untold.len();
-        if !state.has_capacity(settings) {
-            self.evict(&jobs, &mut state, now).await?;
-        }
+        self.have_webhooks_delivered(&untold).await;
         state.save(effects).await?;
         Ok(state.has_capacity(settings))
     }
@@ -297,6 +300,7 @@ impl<E: Effects> Engine<'_, E> {
                         && state.has_capacity(settings)
                         && self.is_still_to_be_told(id).await? => {}
                 KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
+                    held.is_deleted.set(true);
                     self.delete_expired_job(id, &held.keys).await?;
                     state.keys = state.keys.saturating_sub(held.reserved());
                     deleted += 1;
@@ -358,6 +362,7 @@ impl<E: Effects> Engine<'_, E> {
             let Some(held) = jobs.by_id.get(&end.id) else {
                 continue;
             };
+            held.is_deleted.set(true);
             // It expires now: both documents say that there is no job any more.
             end.expires = now;
             let bytes = encode_root(&end)?;
@@ -414,10 +419,12 @@ struct KeysByJob {
 }
 
 impl KeysByJob {
-    /// The ended jobs of which the operator's webhook is still to be told.
+    /// The ended jobs that are left of which the operator's webhook is still to be told.
     fn with_pending_webhook(&self) -> impl Iterator<Item = &JobId> {
+        let is_untold =
+            |held: &JobKeys| held.ended && held.has_pending_webhook && !held.is_deleted.get();
         let jobs = self.by_id.iter();
-        jobs.filter(|(_, held)| held.ended && held.has_pending_webhook)
+        jobs.filter(move |(_, held)| is_untold(held))
             .map(|(id, _)| id)
     }
 }

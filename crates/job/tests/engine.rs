@@ -17,7 +17,8 @@ use job::effects::{
 use job::{
     Cancellation, ContentDigest, CreateError, CsvAnalysis, Engine, FailureCode, HandOver,
     Inspection, Item, JobId, Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome,
-    Pipeline, Receiver, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Worker,
+    Pipeline, Receiver, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Webhook,
+    Worker,
 };
 use serde_json::{Value, json};
 
@@ -49,6 +50,8 @@ struct World {
     late: RefCell<Option<(String, Vec<u8>)>>,
     /// Whether runs can be started: by those who start them later.
     starts_runs: Cell<bool>,
+    /// The jobs of which a run was asked for.
+    asked_for: RefCell<Vec<JobId>>,
     /// The hand-overs to runs that are to be started.
     handed_over: RefCell<Vec<HandOver>>,
 }
@@ -168,6 +171,7 @@ impl Log for World {
 
 impl Dispatch for World {
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
+        self.asked_for.borrow_mut().push(request.root.id.clone());
         if !self.starts_runs.get() {
             return Err(DispatchError("no run can be started".to_owned()));
         }
@@ -224,6 +228,45 @@ fn a_full_store_lets_the_oldest_jobs_of_the_biggest_holder_go() {
     }
     for kept in ["greedy-02", "greedy-19", "modest", "fresh"] {
         assert!(world.has(&format!("job/{kept}")), "{kept}");
+    }
+}
+
+/// Jobs are deleted for space though the operator's webhook is still to be told of them: a run that
+/// told of one would write its root again.
+#[test]
+fn no_run_is_begun_to_tell_of_a_job_that_the_same_sweep_deletes() {
+    // Before they expire, and after.
+    for hours in [1, 25] {
+        let world = World::default();
+        world.starts_runs.set(true);
+        for number in 0..20 {
+            let id = format!("job-{number:02}");
+            ended(&world, &id, "one", number);
+            let untold = json!({"since": START + 10 * 3_600_000, "attempts": 1});
+            world.put(&format!("job/{id}/webhook"), &untold);
+        }
+        world.pass(Duration::from_secs(hours * 3_600));
+        let settings = Settings {
+            // Two of the jobs, with three keys each, are too many.
+            max_keys: Some(60 + 25 - 4),
+            webhook: Some(Webhook {
+                url: "http://operator".to_owned(),
+                key: vec![7; 24],
+                long_wait: Webhook::LONG_WAIT,
+            }),
+            ..Settings::local()
+        };
+        let keyring = Keyring::new(b"secret");
+        let engine = Engine::new(&world, &settings, &keyring);
+        assert!(done(engine.store_has_capacity()).unwrap());
+        assert!(!world.has("job/job-00") && !world.has("job/job-01"));
+        let asked_for = world.asked_for.take();
+        assert_eq!(asked_for.len(), 10, "as many as a sweep begins");
+        for id in asked_for {
+            assert!(world.has(&format!("job/{id}/end")), "{id} after {hours} h");
+        }
+        let state: Value = serde_json::from_slice(&world.store.borrow()["sweep"]).unwrap();
+        assert_eq!(state["untold"], 18);
     }
 }
 
