@@ -17,12 +17,15 @@ use crate::keys;
 use crate::settings::Settings;
 use crate::time::Time;
 
-/// The most that a lease may be extended beyond its usual length.
+/// The most that a lease may be extended for what its holder does without renewing it.
 pub(crate) const MAX_EXTENSION: Duration = Duration::from_secs(6);
+
+/// The most that a lease lasts longer where renewals are late.
+const MAX_RESERVE: Duration = Duration::from_secs(6);
 
 /// The longest time that a lease lasts from its renewal.
 pub(crate) fn longest(settings: &Settings) -> Duration {
-    settings.lease + MAX_EXTENSION
+    settings.lease + MAX_EXTENSION + MAX_RESERVE
 }
 
 /// The document under [`keys::lease`].
@@ -85,13 +88,16 @@ pub(crate) struct Lease {
     expires: Cell<Duration>,
     /// Monotonic time at which the next renewal is expected.
     due: Cell<Duration>,
+    /// The time by which it lasts longer, so that the next renewal may be late.
+    reserve: Cell<Duration>,
 }
 
-/// How much longer than usual a lease lasts that is renewed `late`, from a store that takes `slow`
-/// for an answer. Where much else computes, the next renewal may come as late, and a commit needs
-/// some answers; work whose lease expires is done again, by one more run.
-fn extension(wanted: Duration, late: Duration, slow: Duration) -> Duration {
-    (wanted + late * 2 + slow * 4).min(MAX_EXTENSION)
+/// How much longer than it needs to a lease lasts that is renewed `late`, from a store that takes
+/// `slow` for an answer. Where much else computes, the next renewal may come as late, and a commit
+/// needs some answers; work whose lease expires is done again, by one more run. Half of the `last`
+/// reserve stays: who is late now and then may be so again.
+fn reserve(late: Duration, slow: Duration, last: Duration) -> Duration {
+    (late * 2 + slow * 4).max(last / 2).min(MAX_RESERVE)
 }
 
 impl Lease {
@@ -210,6 +216,7 @@ impl Lease {
             epoch,
             expires: Cell::new(engine.effects.monotonic() + engine.settings.lease),
             due: Cell::new(Duration::MAX),
+            reserve: Cell::default(),
         }
     }
 
@@ -220,7 +227,7 @@ impl Lease {
         }: Engine<'_, E>,
         extension: Duration,
     ) -> Result<(), StoreError> {
-        let life = settings.lease + extension;
+        let life = settings.lease + extension + self.reserve.get();
         let began = effects.monotonic();
         let doc = LeaseDoc {
             epoch: self.epoch.clone(),
@@ -265,8 +272,8 @@ impl Lease {
         self.renew_for(engine, Duration::ZERO).await
     }
 
-    /// Renews the lease as [`Self::renew`] does, for up to [`MAX_EXTENSION`] longer: before work
-    /// that cannot be interrupted, or when the renewal is late.
+    /// Renews the lease as [`Self::renew`] does, for up to [`MAX_EXTENSION`] longer: the next
+    /// renewal is expected so much later.
     ///
     /// # Errors
     /// When the store fails; the lease is then as it was.
@@ -282,7 +289,8 @@ impl Lease {
             return Ok(false);
         }
         let slow = now() - began;
-        self.write(engine, extension(wanted, late, slow)).await?;
+        self.reserve.set(reserve(late, slow, self.reserve.get()));
+        self.write(engine, wanted.min(MAX_EXTENSION)).await?;
         Ok(true)
     }
 }
@@ -291,7 +299,7 @@ impl Lease {
 mod tests {
     use super::*;
 
-    /// Local settings: a lease of 3 s, a write delay of 0.5 s; extensions of up to 6 s.
+    /// Local settings: a lease of 3 s, a write delay of 0.5 s; at most 12 s longer.
     #[test]
     fn a_lease_is_live_until_a_write_delay_after_its_expiry_and_implausible_beyond_its_length() {
         let settings = Settings::local();
@@ -302,8 +310,8 @@ mod tests {
             (now.0 - 500, Liveness::Live),
             (now.0, Liveness::Live),
             (now.0 + 3_000, Liveness::Live),
-            (now.0 + 9_500, Liveness::Live),
-            (now.0 + 9_501, Liveness::Implausible),
+            (now.0 + 15_500, Liveness::Live),
+            (now.0 + 15_501, Liveness::Implausible),
             (u64::MAX, Liveness::Implausible),
         ] {
             let lease = LeaseDoc {
@@ -317,12 +325,29 @@ mod tests {
     #[test]
     fn a_lease_lasts_longer_where_renewals_are_late_or_slow() {
         let [none, second, minute] = [0, 1, 60].map(Duration::from_secs);
-        assert_eq!(extension(none, none, none), none);
-        assert_eq!(extension(second, none, none), second);
-        assert_eq!(extension(second, second, none), second * 3);
-        assert_eq!(extension(second, none, second), second * 5);
-        assert_eq!(extension(none, minute, none), MAX_EXTENSION);
-        assert_eq!(extension(minute, none, none), MAX_EXTENSION);
+        assert_eq!(reserve(none, none, none), none);
+        assert_eq!(reserve(second, none, none), second * 2);
+        assert_eq!(reserve(none, second, none), second * 4);
+        assert_eq!(reserve(none, none, second * 4), second * 2);
+        assert_eq!(reserve(second, none, second * 3), second * 2);
+        assert_eq!(reserve(minute, none, none), MAX_RESERVE);
+    }
+
+    /// A second and a half late, and then up to what the longest reserve bears.
+    #[test]
+    fn a_lease_whose_renewals_are_late_again_and_again_never_lapses() {
+        for settings in [Settings::local(), Settings::cloud()] {
+            let usual = settings.lease - settings.lease_renew - settings.write_delay;
+            let mut longer = Duration::ZERO;
+            let mut late = usual - Duration::from_millis(1);
+            for renewal in 0..20 {
+                assert!(late < usual + longer, "renewal {renewal}, {late:?} late");
+                longer = reserve(late, Duration::ZERO, longer);
+                late = (late + Duration::from_secs(1)).min(usual + MAX_RESERVE / 10 * 9);
+            }
+            // Not every renewal is as late.
+            assert_eq!(reserve(Duration::ZERO, Duration::ZERO, longer), longer / 2);
+        }
     }
 
     #[test]
@@ -332,6 +357,7 @@ mod tests {
             epoch: Epoch::default(),
             expires: Cell::new(Duration::from_millis(3_000)),
             due: Cell::new(Duration::from_millis(1_000)),
+            reserve: Cell::default(),
         };
         let settings = Settings::local();
         let fits = |at| lease.write_still_fits(Duration::from_millis(at), &settings);

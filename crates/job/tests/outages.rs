@@ -89,6 +89,10 @@ struct World {
     waits: Cell<u32>,
     runs: RefCell<VecDeque<(JobId, Option<HandOver>)>>,
     started: Cell<u32>,
+    /// Number of times that a lease was written.
+    leases: Cell<usize>,
+    /// Time by which those who sleep wake up late, by that number.
+    late: Cell<fn(usize) -> Duration>,
     /// The vision models that were asked, and the bytes of each request.
     looked: RefCell<Vec<(&'static str, usize)>>,
     /// Number of books that each vision model can name in one answer.
@@ -113,6 +117,8 @@ impl World {
             waits: Cell::new(0),
             runs: RefCell::default(),
             started: Cell::new(0),
+            leases: Cell::new(0),
+            late: Cell::new(|_| Duration::ZERO),
             looked: RefCell::default(),
             can_name: Cell::default(),
         }))
@@ -210,16 +216,36 @@ impl World {
 #[derive(Clone, Copy)]
 struct Process(&'static World);
 
+impl Process {
+    async fn pass(&self, duration: Duration) {
+        let world = self.0;
+        let at = world.now.get() + u64::try_from(duration.as_micros()).unwrap();
+        let id = world.id();
+        poll_fn(|context| {
+            if world.now.get() >= at {
+                return Poll::Ready(());
+            }
+            let waker = context.waker().clone();
+            world.timers.borrow_mut().insert((at, id), waker);
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
 impl Store for Process {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.used.borrow_mut().push((self.0.seconds(), false));
-        self.sleep(Duration::from_micros(200)).await;
+        self.pass(Duration::from_micros(200)).await;
         Ok(self.0.store.borrow().get(key).cloned())
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         self.0.used.borrow_mut().push((self.0.seconds(), true));
-        self.sleep(Duration::from_micros(500)).await;
+        self.pass(Duration::from_micros(500)).await;
+        if key.ends_with("/lease") {
+            self.0.leases.set(self.0.leases.get() + 1);
+        }
         if key == "provider/openlibrary" {
             self.0.told.borrow_mut().push(self.0.seconds());
         }
@@ -280,7 +306,7 @@ impl Http for Process {
             }
             _ => Duration::from_millis(500),
         };
-        self.sleep(time).await;
+        self.pass(time).await;
         match treat {
             Treat::Status(status) => answer(status, "<html>".to_owned()),
             Treat::RefuseFor(seconds) => Ok(Response {
@@ -316,18 +342,8 @@ impl Clock for Process {
     }
 
     async fn sleep(&self, duration: Duration) {
-        let world = self.0;
-        let at = world.now.get() + u64::try_from(duration.as_micros()).unwrap();
-        let id = world.id();
-        poll_fn(|context| {
-            if world.now.get() >= at {
-                return Poll::Ready(());
-            }
-            let waker = context.waker().clone();
-            world.timers.borrow_mut().insert((at, id), waker);
-            Poll::Pending
-        })
-        .await;
+        let late = self.0.late.get()(self.0.leases.get());
+        self.pass(duration + late).await;
     }
 
     async fn yield_to_io(&self, _: Turn) {}
@@ -606,6 +622,34 @@ fn a_job_that_waits_for_its_provider_and_who_watches_it_use_the_store_rarely() {
     assert!(with_one - reads <= 20, "{with_one}");
     assert!(with_ten - reads <= 200, "{with_ten}");
     assert_eq!([writes_with_one, writes_with_ten], [writes; 2]);
+}
+
+/// The lease, with whose first run the job must end, while a provider answers after so many seconds,
+/// first and then, and who sleeps wakes up late.
+fn wait_in_one_run(seconds: [f64; 2], late: fn(usize) -> Duration) {
+    let world = World::new(move |_, now| match now < 0.5 {
+        true => Treat::Slow(seconds[0]),
+        false => Treat::Slow(seconds[1]),
+    });
+    world.late.set(late);
+    let slow = Enrichment {
+        timeout: Duration::from_secs(200),
+        ..enrichment()
+    };
+    let roots = import_from(world, Settings::local(), slow, vec![list(0..10)]);
+    assert_eq!((roots[0].succeeded, roots[0].epoch.term), (10, 1));
+}
+
+/// A lease that has been renewed late lasts longer, however long its run has waited already.
+#[test]
+fn a_run_that_waits_for_long_keeps_its_lease_when_it_wakes_up_late() {
+    wait_in_one_run([60.0; 2], |leases| {
+        Duration::from_millis(match leases {
+            7 => 1_200,
+            8 => 3_000,
+            _ => 0,
+        })
+    });
 }
 
 /// A run that waits looks rarely, but in time for who cancels its job at any moment.
