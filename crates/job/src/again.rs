@@ -379,7 +379,7 @@ impl<E: Effects> Run<'_, E> {
         let effects = self.engine.effects;
         let mut bytes = 0;
         for chunk in 0..from.chunks {
-            self.renew_if_half_spent().await?;
+            self.renew_when_due().await?;
             let read = async || effects.get(&from.chunk(chunk)).await;
             let Some(value) = self.retry_while_leased(read).await? else {
                 return Ok(false);
@@ -421,7 +421,7 @@ impl<E: Effects> Run<'_, E> {
     pub(crate) async fn detections_of_library(&self) -> Result<Vec<Detection>, Stop> {
         let mut detections = Vec::new();
         for part in self.root.retry.iter().flat_map(|retry| &retry.library) {
-            self.renew_if_half_spent().await?;
+            self.renew_when_due().await?;
             let items: Vec<Item> = self.read_part(part).await?;
             detections.extend(items.into_iter().filter_map(|item| item.detection));
         }
@@ -447,7 +447,7 @@ impl<E: Effects> Run<'_, E> {
         let mut finished: Vec<Item> = Vec::new();
         let mut unanswered = 0;
         for part in std::mem::take(&mut retry.library) {
-            self.renew_if_half_spent().await?;
+            self.renew_when_due().await?;
             let mut items: Vec<Item> = self.read_part(&part).await?;
             let mut is_changed = false;
             for item in &mut items {

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::time::Time;
 
 /// The most that a lease may be extended for what its holder does without renewing it.
-pub(crate) const MAX_EXTENSION: Duration = Duration::from_secs(6);
+const MAX_EXTENSION: Duration = Duration::from_secs(6);
 
 /// The most that a lease lasts longer where renewals are late.
 const MAX_RESERVE: Duration = Duration::from_secs(6);
@@ -238,6 +238,12 @@ impl Lease {
         self.expires.set(began + life);
         self.due.set(began + settings.lease_renew + extension);
         Ok(())
+    }
+
+    /// Monotonic time at which the lease is to be renewed.
+    #[must_use]
+    pub(crate) fn due(&self) -> Duration {
+        self.due.get()
     }
 
     /// Whether a write that begins at `now` takes effect before the lease expires.

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::feed::Feed;
 use crate::id::{Epoch, JobId};
 use crate::keys;
-use crate::lease::{Lease, MAX_EXTENSION};
+use crate::lease::Lease;
 use crate::memory::Learned;
 use crate::settings::Settings;
 use crate::storage::{Stop, decode, encode};
@@ -186,22 +186,19 @@ impl<'a, E: Effects> Run<'a, E> {
     async fn guard(&self) -> Stop {
         let settings = self.engine.settings;
         let began = self.engine.effects.monotonic();
-        let mut due = began + settings.lease_renew;
         loop {
             let now = self.engine.effects.monotonic();
-            let pause = pause_of_guard(now - began, due.saturating_sub(now), settings);
+            let left = self.lease.due().saturating_sub(now);
+            let pause = pause_of_guard(now - began, left, settings);
             self.engine.effects.sleep(pause).await;
             if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
                 return Stop::Canceled;
             }
             let now = self.engine.effects.monotonic();
-            if now >= due {
-                let extension = ((now - began) / EXTENSION_DIVISOR).min(MAX_EXTENSION);
+            if now >= self.lease.due() {
+                let extension = (now - began) / EXTENSION_DIVISOR;
                 match self.lease.renew_for(self.engine, extension).await {
-                    Ok(true) => {
-                        let renewed = self.engine.effects.monotonic();
-                        due = renewed + settings.lease_renew + extension;
-                    }
+                    Ok(true) => {}
                     Ok(false) => return Stop::Lost,
                     // The store may recover before the lease runs out; the fence tells.
                     Err(_) => {}
@@ -210,14 +207,13 @@ impl<'a, E: Effects> Run<'a, E> {
         }
     }
 
-    /// Renews the lease when half of it is used. Work that only reads and writes the store calls
-    /// this between its steps, because nothing renews the lease meanwhile.
+    /// Renews the lease when it is time. Work that only reads and writes the store calls this
+    /// between its steps, because nothing renews the lease meanwhile.
     ///
     /// # Errors
     /// [`Stop::Lost`].
-    pub(crate) async fn renew_if_half_spent(&self) -> Result<(), Stop> {
-        let soon = self.engine.effects.monotonic() + self.engine.settings.lease / 2;
-        if self.lease.write_still_fits(soon, self.engine.settings) {
+    pub(crate) async fn renew_when_due(&self) -> Result<(), Stop> {
+        if self.engine.effects.monotonic() < self.lease.due() {
             return Ok(());
         }
         self.renew_for(Duration::ZERO).await
@@ -303,7 +299,7 @@ impl<'a, E: Effects> Run<'a, E> {
         if let Some(upload) = self.root.uploads.get_mut(index) {
             upload.chunks = 0;
         }
-        self.renew_if_half_spent().await
+        self.renew_when_due().await
     }
 
     /// Deletes everything that was uploaded, as [`Self::delete_upload`] does, but photos that are
@@ -364,7 +360,7 @@ impl<'a, E: Effects> Run<'a, E> {
     pub(crate) async fn read_value(&self, key: &str) -> Result<Option<Vec<u8>>, Stop> {
         let until = self.engine.effects.monotonic() + self.engine.settings.write_delay * 2;
         loop {
-            self.renew_if_half_spent().await?;
+            self.renew_when_due().await?;
             // An answer may be slow, and shows the store as it was when it was asked.
             let asked = self.engine.effects.monotonic();
             let value = self.get(key).await?;
@@ -402,7 +398,7 @@ impl<'a, E: Effects> Run<'a, E> {
     ) -> Result<Vec<Part>, Stop> {
         let mut parts = Vec::new();
         for (count, bytes) in encode(items)? {
-            self.renew_if_half_spent().await?;
+            self.renew_when_due().await?;
             parts.push(self.write_part(name, count, &bytes).await?);
         }
         Ok(parts)
@@ -447,7 +443,8 @@ fn usable(budget: Duration, reserve: Duration) -> Duration {
 /// The pause before a run wakes up that has worked for `taken`, and has to renew its lease after
 /// `left`. Work that has taken long may take longer: whoever cancels it waits a quarter of what it
 /// has taken, but hears in time that it is over, which takes a write delay. Wake-ups are evenly
-/// spread, so that the last of them is the renewal's.
+/// spread, so that the last of them is the renewal's. A renewal that is overdue, or has failed, comes
+/// after the shortest pause.
 fn pause_of_guard(taken: Duration, left: Duration, settings: &Settings) -> Duration {
     let Settings {
         cancel_look,
@@ -459,8 +456,10 @@ fn pause_of_guard(taken: Duration, left: Duration, settings: &Settings) -> Durat
     let in_time = cancel_wait.saturating_sub(write_delay).max(cancel_wait / 2);
     let longest = cancel_look.max((taken / CANCEL_LOOK_DIVISOR).min(in_time));
     let wake_ups = left.as_millis().div_ceil(longest.as_millis().max(1));
-    let pause = left / u32::try_from(wake_ups.max(1)).unwrap_or(u32::MAX);
-    pause.max(cancel_look.min(lease_renew))
+    match left.is_zero() {
+        true => cancel_look.min(lease_renew),
+        false => left / u32::try_from(wake_ups.max(1)).unwrap_or(u32::MAX),
+    }
 }
 
 /// Time for which a run may go on waiting when it does nothing else: until an eighth after its
@@ -517,6 +516,8 @@ mod tests {
                 longest + settings.write_delay.min(settings.cancel_wait / 2)
                     <= settings.cancel_wait
             );
+            let total: Duration = pauses.iter().sum();
+            assert_eq!(total, SECONDS(left), "the renewal is in time");
             assert!(longest <= settings.cancel_look.max(SECONDS(taken + left) / 4));
             pauses.len()
         };

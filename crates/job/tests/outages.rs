@@ -624,20 +624,32 @@ fn a_job_that_waits_for_its_provider_and_who_watches_it_use_the_store_rarely() {
     assert_eq!([writes_with_one, writes_with_ten], [writes; 2]);
 }
 
-/// The lease, with whose first run the job must end, while a provider answers after so many seconds,
-/// first and then, and who sleeps wakes up late.
+/// A job of two waves, whose provider answers both questions of the first after so many seconds each,
+/// and those of the other: who sleeps wakes up late, and the first run ends it all the same.
 fn wait_in_one_run(seconds: [f64; 2], late: fn(usize) -> Duration) {
-    let world = World::new(move |_, now| match now < 0.5 {
-        true => Treat::Slow(seconds[0]),
-        false => Treat::Slow(seconds[1]),
-    });
+    let world = World::new(move |number, _| Treat::Slow(seconds[usize::from(number > 2)]));
     world.late.set(late);
     let slow = Enrichment {
         timeout: Duration::from_secs(200),
         ..enrichment()
     };
-    let roots = import_from(world, Settings::local(), slow, vec![list(0..10)]);
+    let settings = Settings {
+        wave_items: 5,
+        ..Settings::local()
+    };
+    let roots = import_from(world, settings, slow, vec![list(0..10)]);
     assert_eq!((roots[0].succeeded, roots[0].epoch.term), (10, 1));
+}
+
+/// Its lease is not new when it begins to wait, and every renewal is as late as the first may be.
+#[test]
+fn a_run_that_always_wakes_up_late_keeps_its_lease() {
+    for late in [
+        |_| Duration::from_millis(700),
+        |_| Duration::from_millis(1_400),
+    ] {
+        wait_in_one_run([0.45, 60.0], late);
+    }
 }
 
 /// A lease that has been renewed late lasts longer, however long its run has waited already.

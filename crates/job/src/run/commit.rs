@@ -100,7 +100,7 @@ impl<E: Effects> Run<'_, E> {
             next.leftovers
                 .extend(obsolete.into_iter().map(|part| part.key));
         }
-        self.renew_if_half_spent().await?;
+        self.renew_when_due().await?;
         self.check_canceled().await?;
         self.fence().await?;
         let now = self.engine.effects.now();
@@ -275,7 +275,7 @@ impl<E: Effects> Run<'_, E> {
 
     /// Checks that this run may end the job; if not, deletes what it has written.
     async fn check_may_finish(&self) -> Result<(), Stop> {
-        self.renew_if_half_spent().await?;
+        self.renew_when_due().await?;
         let ready = self.fence().await;
         if let Err(Stop::Lost | Stop::Ended) = ready {
             self.delete_unreferenced().await;
