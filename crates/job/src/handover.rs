@@ -45,10 +45,8 @@ impl Created {
             Settlement::Under(lease) => lease,
             Settlement::Theirs => return Ok(None),
         };
-        Ok(match lease.renew(engine).await? {
-            true => Some((self.root, lease)),
-            false => None,
-        })
+        let lease = lease.settled(engine).await?;
+        Ok(lease.map(|lease| (self.root, lease)))
     }
 }
 

@@ -158,10 +158,21 @@ impl Lease {
         // Another claimant may have read just before our write took effect; its own write has
         // taken effect a write delay after that read.
         effects.sleep(settings.write_delay * 2).await;
-        Ok(match lease.renew(engine).await? {
-            true => Some(lease),
-            false => None,
-        })
+        lease.settled(engine).await
+    }
+
+    /// The lease, renewed after a wait that has settled whose it is: no renewal was due meanwhile.
+    /// `None` when it is another run's, or too little of it is left.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn settled<E: Effects>(
+        self,
+        engine: Engine<'_, E>,
+    ) -> Result<Option<Self>, StoreError> {
+        self.due.set(Duration::MAX);
+        let is_ours = self.renew(engine).await?;
+        Ok(is_ours.then_some(self))
     }
 
     /// Takes the lease over from a run that gave it away and writes no more. `None` when another

@@ -915,6 +915,54 @@ impl<E: job::Effects> Worker<E> for TwoRuns {
     }
 }
 
+/// A worker that notes how long the lease of the job `a` lasts when its run begins.
+struct Lasting<'a> {
+    world: &'a World,
+    lasts: Cell<Duration>,
+}
+
+impl<E: job::Effects> Worker<E> for Lasting<'_> {
+    fn handles(&self, _: &Root) -> bool {
+        true
+    }
+
+    async fn work(&self, _: &mut Run<'_, E>) -> Result<StageOutcome, Stop> {
+        let lease: LeaseDoc =
+            serde_json::from_slice(&self.world.store.borrow()["job/a/lease"]).unwrap();
+        self.lasts.set(lease.expires.since(self.world.now()));
+        Ok(StageOutcome::Finished(Stage::Complete, None))
+    }
+}
+
+/// Whoever waits to see whose a name or a lease is renews it later than it otherwise would, but is
+/// not late.
+#[test]
+fn a_lease_lasts_no_longer_because_it_was_settled_whose_it_is() {
+    let (settings, keyring) = (Settings::cloud(), Keyring::new(b"secret"));
+    let id = JobId::parse("a").unwrap();
+    let lasting = |run: &dyn Fn(Engine<'_, World>, &Lasting<'_>)| {
+        let world = World::default();
+        let worker = Lasting {
+            world: &world,
+            lasts: Cell::default(),
+        };
+        run(Engine::new(&world, &settings, &keyring), &worker);
+        worker.lasts.get()
+    };
+    let contended = lasting(&|engine, worker| {
+        let name = Name::Contended(id.clone());
+        let new = new_job(name, Pipeline::BatchEnrichment, MadeBy::BatchEnrich);
+        let created = done(engine.create(&new, &[])).unwrap();
+        done(engine.run_created(created, None, worker));
+    });
+    let revived = lasting(&|engine, worker| {
+        let root = root("a", "enriching", 0, json!({}));
+        worker.world.put("job/a", &root);
+        done(engine.run(&id, None, worker));
+    });
+    assert_eq!([contended, revived], [settings.lease; 2]);
+}
+
 /// What the documentation of `Root`, `Lease`, `Run` and `Worker` says, seen in the store.
 #[test]
 fn the_life_of_a_job() {
