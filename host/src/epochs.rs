@@ -1,5 +1,5 @@
-//! Time slices: a component that computes yields after a millisecond, so that events that it has
-//! caused, and other instances, wait no longer than that behind it.
+//! Time slices: a component that computes yields after a millisecond, unless the host is crowded, so
+//! that events that it has caused, and other instances, wait no longer than that behind it.
 //!
 //! On a crowded host a job that has been accepted computes for as long as it has waited, when it
 //! gets to it, on half of the processors at most: or hundreds of clients that each want a little
@@ -18,13 +18,13 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::memory::Asker;
 use crate::ticker::Ticker;
-use crate::turns::{Computing, Turn, Turns};
+use crate::turns::{Computing, LONGEST_TURN, Turn, Turns, long_turns};
 
 const SLICE: Duration = Duration::from_millis(1);
 
 /// The least and the greatest length of a job's slice on a crowded host: as long as it has waited,
 /// so that jobs have half of a processor's time.
-const LONG_SLICE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(50);
+const LONG_SLICE: RangeInclusive<Duration> = Duration::from_millis(10)..=LONGEST_TURN;
 
 /// Time between two slices of an instance from which on the host is crowded.
 const CROWDED: Duration = Duration::from_millis(4);
@@ -135,7 +135,7 @@ impl EpochScheduler {
             },
             zero: Instant::now(),
             turns: Turns::new(processors),
-            long: Arc::new(Semaphore::new(processors.div_ceil(2))),
+            long: Arc::new(Semaphore::new(long_turns(processors))),
             instances: AtomicU64::new(0),
         })
     }

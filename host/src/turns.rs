@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use admission::ClientKey;
 use tokio::sync::oneshot;
@@ -19,8 +20,13 @@ use tokio::sync::oneshot;
 /// had for itself while others wanted nothing does not count for long.
 const MAX_AHEAD: u64 = 1_000_000;
 
-/// Most time, in microseconds, by which jobs or clients may have computed more than the other half.
-const MAX_LEAD: i64 = 20_000;
+/// The longest time for which a computation may keep its turn.
+pub(crate) const LONGEST_TURN: Duration = Duration::from_millis(50);
+
+/// Number of computations that may keep their turns for long at a time.
+pub(crate) const fn long_turns(processors: usize) -> usize {
+    processors.div_ceil(2)
+}
 
 /// Number of clients that are remembered before those that are not ahead are forgotten.
 const REMEMBERED: usize = 1_000;
@@ -43,6 +49,9 @@ struct State {
     jobs: Half,
     /// Microseconds by which jobs have computed longer than clients.
     lead: i64,
+    /// Most microseconds by which jobs or clients may have computed more than the other half: what
+    /// all long turns take at a time, or the other half would not get back all of it.
+    max_lead: i64,
 }
 
 /// The queue of one half of the time: the clients', or the jobs'.
@@ -104,12 +113,14 @@ pub(crate) struct Turn(Option<Turns>);
 impl Turns {
     /// Makes turns for so many at a time.
     pub(crate) fn new(processors: usize) -> Self {
+        let longest = LONGEST_TURN.as_micros() * long_turns(processors) as u128;
         Self(Arc::new(Mutex::new(State {
             free: processors,
             next: 0,
             clients: Half::default(),
             jobs: Half::default(),
             lead: 0,
+            max_lead: i64::try_from(longest).unwrap_or(i64::MAX),
         })))
     }
 
@@ -125,7 +136,7 @@ impl Turns {
             Computing::Client(_) => state.lead.saturating_sub(more),
             Computing::Application(_) => state.lead.saturating_add(more),
         };
-        state.lead = lead.clamp(-MAX_LEAD, MAX_LEAD);
+        state.lead = lead.clamp(-state.max_lead, state.max_lead);
         state.half(who).charge(who, micros);
     }
 
@@ -211,10 +222,11 @@ mod tests {
         }
     }
 
-    /// Takes so many turns one after the other, of a millisecond each.
+    /// Takes so many turns one after the other, each of so many microseconds.
     fn compute(
         turns: &Turns,
         who: Computing,
+        micros: u64,
         times: usize,
         said: &mpsc::UnboundedSender<Computing>,
     ) {
@@ -222,7 +234,7 @@ mod tests {
         tokio::spawn(async move {
             for _ in 0..times {
                 let turn = turns.take(who).await;
-                turns.charge(who, 1_000);
+                turns.charge(who, micros);
                 // Nobody may listen any more.
                 let _ = said.send(who);
                 drop(turn);
@@ -238,10 +250,10 @@ mod tests {
             let held = turns.take(client(255)).await;
             let (said, mut heard) = mpsc::unbounded_channel();
             for n in 0..clients {
-                compute(&turns, client(n), 100, &said);
+                compute(&turns, client(n), 1_000, 100, &said);
             }
             for n in 0..jobs {
-                compute(&turns, Computing::Application(n), 100, &said);
+                compute(&turns, Computing::Application(n), 1_000, 100, &said);
             }
             tokio::task::yield_now().await;
             drop(held);
@@ -258,11 +270,35 @@ mod tests {
         // What one half does not want the other has.
         let turns = Turns::new(1);
         let (said, mut heard) = mpsc::unbounded_channel();
-        compute(&turns, one, 100, &said);
-        compute(&turns, Computing::Application(1), 100, &said);
+        compute(&turns, one, 1_000, 100, &said);
+        compute(&turns, Computing::Application(1), 1_000, 100, &said);
         for _ in 0..200 {
             assert!(heard.recv().await.is_some());
         }
+    }
+
+    /// Several jobs wait for each other's long slices, and so their own are as long as can be.
+    #[tokio::test]
+    async fn jobs_that_compute_for_long_at_once_leave_half_of_the_time_to_clients() {
+        let turns = Turns::new(1);
+        let held = turns.take(client(255)).await;
+        let (said, mut heard) = mpsc::unbounded_channel();
+        for n in 0..30 {
+            compute(&turns, client(n), 1_000, 100, &said);
+        }
+        for n in 0..2 {
+            compute(&turns, Computing::Application(n), 50_000, 100, &said);
+        }
+        tokio::task::yield_now().await;
+        drop(held);
+        let (mut of_jobs, mut of_clients) = (0, 0);
+        while of_jobs + of_clients < 1_000 {
+            match heard.recv().await.unwrap() {
+                Computing::Application(_) => of_jobs += 50,
+                Computing::Client(_) => of_clients += 1,
+            }
+        }
+        assert!(of_clients >= 450, "{of_clients} ms, and {of_jobs} of jobs");
     }
 
     #[tokio::test]
