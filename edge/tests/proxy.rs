@@ -358,6 +358,7 @@ async fn a_client_that_leaves_stops_the_upstream() {
         .write_all(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nhalf")
         .await
         .unwrap();
+    until(|| app.world.begun.load(SeqCst) == 2).await;
     drop(uploading);
     until(|| app.world.aborted.load(SeqCst) == 2).await;
     assert!(
@@ -404,26 +405,28 @@ async fn a_body_that_ends_with_the_writing_side_is_no_request() {
 #[tokio::test]
 async fn nobody_waits_for_ever() {
     let app = App::start().await;
-    let mut config = config();
-    config.times.request_head = Duration::from_millis(200);
-    config.times.upload.idle = Duration::from_millis(200);
-    config.times.response_head = Duration::from_millis(400);
-    let edge = Served::start(config, &app).await;
-    // A head that never ends, a body that never ends, an answer that never comes.
+    let mut of_clients = config();
+    of_clients.times.request_head = Duration::from_millis(200);
+    of_clients.times.upload.idle = Duration::from_millis(200);
+    let edge = Served::start(of_clients, &app).await;
+    // A head that never ends, a body that never ends; an answer that never comes is the last.
     let answer = edge.raw(b"GET / HTTP/1.1\r\nHost").await;
     assert!(answer.is_empty() || status(&answer) == "408", "{answer}");
     let answer = edge
         .raw(b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
         .await;
     assert!(status(&answer) == "408", "{answer}");
+    // An idle connection after its first answer.
+    let answer = edge.raw(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(status(&answer), "200");
+    let mut of_the_application = config();
+    of_the_application.times.response_head = Duration::from_millis(400);
+    let edge = Served::start(of_the_application, &app).await;
     let answer = edge
         .raw(b"GET /hang HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await;
     assert_eq!(status(&answer), "504");
     assert!(answer.contains("\"retryable\":true"));
-    // An idle connection after its first answer.
-    let answer = edge.raw(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(status(&answer), "200");
 }
 
 #[tokio::test]
@@ -545,22 +548,28 @@ async fn a_refusal_comes_at_once_and_the_rest_is_read_for_a_moment_only() {
 
 #[tokio::test]
 async fn what_a_client_leaves_counts_until_the_application_has_noticed() {
-    let app = App::start().await;
-    let mut config = config();
-    config.limits.requests_per_address = 1;
-    config.times.abandoned = Duration::from_millis(400);
-    let edge = Served::start(config, &app).await;
-    let mut first = TcpStream::connect(edge.address).await.unwrap();
-    let hang = b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n";
-    first.write_all(hang).await.unwrap();
-    until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
-    drop(first);
     let request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    let left = std::time::Instant::now();
+    let leave = async |abandoned: Duration| {
+        let app = App::start().await;
+        let mut config = config();
+        config.limits.requests_per_address = 1;
+        config.times.abandoned = abandoned;
+        let edge = Served::start(config, &app).await;
+        let mut first = TcpStream::connect(edge.address).await.unwrap();
+        let hang = b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n";
+        first.write_all(hang).await.unwrap();
+        until(|| !app.world.seen(&Method::GET, "/hang").is_empty()).await;
+        drop(first);
+        until(|| app.world.aborted.load(SeqCst) == 1).await;
+        (app, edge)
+    };
+    let (_app, edge) = leave(Duration::from_secs(600)).await;
     assert_eq!(status(&edge.raw(request).await), "429");
+    let left = std::time::Instant::now();
+    let (_app, edge) = leave(Duration::from_millis(400)).await;
     within(async { while status(&edge.raw(request).await) != "200" {} }).await;
     assert!(
-        left.elapsed() >= Duration::from_millis(300),
+        left.elapsed() >= Duration::from_millis(400),
         "{:?}",
         left.elapsed()
     );

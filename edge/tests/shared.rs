@@ -25,8 +25,12 @@ fn events(from: usize, to: usize) -> String {
 
 async fn one_upstream(app: &App, edge: &Served, clients: usize) {
     until(|| app.world.streams.load(SeqCst) == 1).await;
-    assert!(edge.metric("edge_upstream_streams_open 1").await);
-    assert!(edge.metric(&format!("edge_streams_open {clients}")).await);
+    for line in [
+        "edge_upstream_streams_open 1".to_owned(),
+        format!("edge_streams_open {clients}"),
+    ] {
+        until(|| edge.edge.metrics().lines().any(|there| there == line)).await;
+    }
 }
 
 #[tokio::test]
@@ -76,9 +80,10 @@ async fn a_restart_is_a_pause_for_all_clients() {
     one_upstream(&app, &edge, 20).await;
     app.kill().await;
     for reader in &mut readers {
-        for expected in [RETRY, &event(1, "book", "1"), ": heartbeat\n\n"] {
-            assert_eq!(reader.text().await, expected);
-        }
+        assert_eq!(reader.text().await, RETRY);
+        // On a busy machine one may come before it.
+        while reader.text().await != event(1, "book", "1") {}
+        assert_eq!(reader.text().await, ": heartbeat\n\n");
     }
     for n in 2..=30 {
         topic.say("book", n.to_string());

@@ -42,7 +42,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// Time-out of everything that tests wait for, long enough for a busy machine.
-pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 pub(crate) struct Entry {
@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub is_down: AtomicBool,
     /// The token to refuse from now on.
     pub revoked: Mutex<Option<String>>,
+    /// Number of requests whose heads have come.
+    pub begun: AtomicUsize,
     /// Number of requests whose handler or body was dropped before its end.
     pub aborted: AtomicUsize,
     /// Whether questions about parked streams are answered 404.
@@ -341,6 +343,7 @@ fn still_parked(world: &World, question: &[u8]) -> Response<Body> {
 }
 
 async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> {
+    world.begun.fetch_add(1, SeqCst);
     let mut abort = Abort(world.clone(), false);
     let (parts, body) = request.into_parts();
     let target = parts.uri.to_string();
@@ -462,6 +465,7 @@ impl App {
             streams: AtomicUsize::new(0),
             is_down: AtomicBool::new(false),
             revoked: Mutex::new(None),
+            begun: AtomicUsize::new(0),
             aborted: AtomicUsize::new(0),
             knows_no_parking: AtomicBool::new(false),
             refused_questions: AtomicUsize::new(0),

@@ -27,7 +27,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "echo" => echo(request, out).await,
         "upper" => upper(request, out).await,
         "ticks" => ticks(out, number("count"), number("ms")).await,
-        "after" => after(out, &text("key"), number("ms")).await,
+        "after" => after(out, &text("key"), number("ms"), &text("until")).await,
         "kv" => answer(out, kv(&text("op"), &text("key"), number("bytes"))).await,
         "denied" => answer(out, format!("{:?}", Store::open("other").err())).await,
         "variable" => answer(out, format!("{:?}", variables::get(&text("name")))).await,
@@ -119,10 +119,14 @@ async fn bytes(out: ResponseOutparam, count: u64) {
     }
 }
 
-async fn after(out: ResponseOutparam, key: &str, ms: u64) {
+/// Goes on after its answer for so long, and until a key is there, if one is named.
+async fn after(out: ResponseOutparam, key: &str, ms: u64, until: &str) {
     answer(out, "accepted".to_owned()).await;
     pause(ms);
     let store = Store::open_default().expect("allowed");
+    while !until.is_empty() && !store.exists(until).expect("asked") {
+        pause(5);
+    }
     store.set(key, b"done").expect("set");
 }
 
