@@ -199,7 +199,7 @@ impl File {
             // Who waits leaves the connection to the upkeep, and to what is small.
             drop(writer);
             let mut wanted = self.wanted.lock();
-            if wanted.due_at(Instant::now()) {
+            if wanted.due_at(self.next_attempt()) {
                 self.changed.notify_one();
             }
             while !self.is_log_short_for(change) {
@@ -256,14 +256,21 @@ impl File {
         length(&self.log)
     }
 
+    /// Time at which a long log is to be emptied: at once, unless it could not be. Each attempt
+    /// makes writers wait for whoever reads.
+    fn next_attempt(&self) -> Instant {
+        let now = Instant::now();
+        match self.is_stuck.load(Ordering::Relaxed) {
+            true => now + TRY_AGAIN,
+            false => now,
+        }
+    }
+
     /// Notifies the upkeep thread of a write.
     pub(super) fn written(&self) {
-        let now = Instant::now();
         let due = match self.log_length() >= LONG_LOG {
-            // Each attempt makes writers wait for whoever reads.
-            true if self.is_stuck.load(Ordering::Relaxed) => now + TRY_AGAIN,
-            true => now,
-            false => now + ERASE_AFTER,
+            true => self.next_attempt(),
+            false => Instant::now() + ERASE_AFTER,
         };
         if self.wanted.lock().due_at(due) {
             self.changed.notify_one();
@@ -492,6 +499,37 @@ impl Drop for Upkeep {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::kv::sqlite::SMALL;
+
+    fn set(size: usize) -> Change {
+        Change::Set {
+            store: "default".to_owned(),
+            key: "key".to_owned(),
+            value: vec![1; size],
+        }
+    }
+
+    /// A store whose log is longer than the disk has room for, and cannot be emptied.
+    fn stuck(dir: &Path) -> File {
+        let path = dir.join("kv.db");
+        let file = File::new(&path, Connection::open(&path).unwrap());
+        // It takes no room: nothing has been written there.
+        let log = fs::File::create(&file.log).unwrap();
+        log.set_len(1 << 43).unwrap();
+        file.is_stuck.store(true, Ordering::Relaxed);
+        file
+    }
+
+    #[test]
+    fn a_writer_that_waits_asks_for_no_more_attempts_than_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = stuck(dir.path());
+        let before = Instant::now();
+        let writer = file.writer_with_short_log(&set(SMALL + 1), before + BETWEEN_SLICES);
+        assert!(writer.is_none());
+        assert!(file.wanted.lock().due.unwrap() >= before + TRY_AGAIN);
+    }
 
     #[test]
     fn a_long_log_is_emptied_at_once_unless_it_could_not_be() {
