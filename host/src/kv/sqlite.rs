@@ -609,6 +609,41 @@ mod tests {
         again(async || store.set("default", "large", vec![1; 900_000]).await).await;
     }
 
+    #[tokio::test]
+    async fn small_values_leave_room_for_a_log_that_somebody_reads() {
+        let Some(disk) = Disk::of_megabytes(40) else {
+            return;
+        };
+        let path = disk.0.path().join("kv.db");
+        let store = Sqlite::open(&path).unwrap();
+        store.set("default", "key", b"1".to_vec()).await.unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN").unwrap();
+        let count = "SELECT count(*) FROM spin_key_value";
+        let count = || other.query_row(count, [], |row| row.get::<_, i64>(0));
+        assert_eq!(count(), Ok(1));
+        let (mut stored, mut refused_in_a_row) = (Vec::new(), 0);
+        while refused_in_a_row < 5 {
+            let key = stored.len().to_string();
+            match store.set("default", &key, vec![1; SMALL]).await {
+                Ok(()) => {
+                    stored.push(key);
+                    refused_in_a_row = 0;
+                }
+                Err(_) => refused_in_a_row += 1,
+            }
+        }
+        assert!(stored.len() > 200, "{} values", stored.len());
+        other.execute_batch("COMMIT").unwrap();
+        let log = path.with_file_name("kv.db-wal");
+        let until = Instant::now() + Duration::from_secs(60);
+        while std::fs::metadata(&log).unwrap().len() > 0 {
+            assert!(Instant::now() < until, "the log does not shrink");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        delete_all(&store, &stored, &path).await;
+    }
+
     /// Deletes these, as often as it takes, and waits until the file is small again.
     async fn delete_all(store: &Sqlite, keys: &[String], path: &Path) {
         for key in keys {

@@ -238,9 +238,14 @@ impl File {
     }
 
     /// Whether a log that cannot be emptied now may grow by this change: all of it must fit into
-    /// the file one day, and the reserve beside it.
+    /// the file one day, and the reserve beside it. What is deleted has its pages there already.
     fn may_grow_log(&self, change: &Change) -> bool {
-        change.is_small() || self.free_space() >= self.log_length() + RESERVE
+        let beside = match change {
+            Change::Delete { .. } => return true,
+            Change::Set { .. } if change.is_small() => FOR_DELETIONS,
+            Change::Set { .. } => RESERVE,
+        };
+        self.free_space() >= self.log_length() + beside
     }
 
     /// The bytes that the disk has left.
@@ -529,6 +534,20 @@ mod tests {
         let writer = file.writer_with_short_log(&set(SMALL + 1), before + BETWEEN_SLICES);
         assert!(writer.is_none());
         assert!(file.wanted.lock().due.unwrap() >= before + TRY_AGAIN);
+    }
+
+    /// The pages of what is deleted are in the file already.
+    #[test]
+    fn a_log_that_cannot_be_emptied_grows_beyond_the_room_for_it_by_deletions_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = stuck(dir.path());
+        let delete = Change::Delete {
+            store: "default".to_owned(),
+            key: "key".to_owned(),
+        };
+        let allowed =
+            [&set(SMALL + 1), &set(1), &delete].map(|change| file.is_log_short_for(change));
+        assert_eq!(allowed, [false, false, true]);
     }
 
     #[test]
