@@ -225,17 +225,23 @@ impl<E: Effects> Engine<'_, E> {
         let all = effects.keys().await?;
         memory::sweep(*self, &all, now).await?;
         let jobs = group_by_job(all);
-        let mut state = self.sweep(&jobs, state, now).await?;
-        if !state.has_capacity(settings) {
-            self.evict(&jobs, &mut state, now).await?;
-        }
-        // Where there is none any more, nothing is to be told.
+        let swept = async {
+            let mut state = self.sweep(&jobs, state, now).await?;
+            if !state.has_capacity(settings) {
+                self.evict(&jobs, &mut state, now).await?;
+            }
+            Ok(state)
+        };
+        let swept = swept.await;
+        // Where there is none any more, nothing is to be told. The others are told of what is left,
+        // also by a sweep that fails.
         let untold: Vec<&JobId> = match settings.webhook {
             Some(_) => jobs.with_pending_webhook().collect(),
             None => Vec::new(),
         };
-        state.untold = untold.len();
         self.have_webhooks_delivered(&untold).await;
+        let mut state = swept?;
+        state.untold = untold.len();
         state.save(effects).await?;
         Ok(state.has_capacity(settings))
     }

@@ -237,25 +237,7 @@ fn a_full_store_lets_the_oldest_jobs_of_the_biggest_holder_go() {
 fn no_run_is_begun_to_tell_of_a_job_that_the_same_sweep_deletes() {
     // Before they expire, and after.
     for hours in [1, 25] {
-        let world = World::default();
-        world.starts_runs.set(true);
-        for number in 0..20 {
-            let id = format!("job-{number:02}");
-            ended(&world, &id, "one", number);
-            let untold = json!({"since": START + 10 * 3_600_000, "attempts": 1});
-            world.put(&format!("job/{id}/webhook"), &untold);
-        }
-        world.pass(Duration::from_secs(hours * 3_600));
-        let settings = Settings {
-            // Two of the jobs, with three keys each, are too many.
-            max_keys: Some(60 + 25 - 4),
-            webhook: Some(Webhook {
-                url: "http://operator".to_owned(),
-                key: vec![7; 24],
-                long_wait: Webhook::LONG_WAIT,
-            }),
-            ..Settings::local()
-        };
+        let (world, settings) = full_of_untold(hours);
         let keyring = Keyring::new(b"secret");
         let engine = Engine::new(&world, &settings, &keyring);
         assert!(done(engine.store_has_capacity()).unwrap());
@@ -267,6 +249,45 @@ fn no_run_is_begun_to_tell_of_a_job_that_the_same_sweep_deletes() {
         }
         let state: Value = serde_json::from_slice(&world.store.borrow()["sweep"]).unwrap();
         assert_eq!(state["untold"], 18);
+    }
+}
+
+/// Twenty jobs that ended so many hours ago, of none of which the operator's webhook has been told:
+/// two too many, by their keys.
+fn full_of_untold(hours: u64) -> (World, Settings) {
+    let world = World::default();
+    world.starts_runs.set(true);
+    for number in 0..20 {
+        let id = format!("job-{number:02}");
+        ended(&world, &id, "one", number);
+        let untold = json!({"since": START + 10 * 3_600_000, "attempts": 1});
+        world.put(&format!("job/{id}/webhook"), &untold);
+    }
+    world.pass(Duration::from_secs(hours * 3_600));
+    let settings = Settings {
+        // Each has three keys.
+        max_keys: Some(60 + 25 - 4),
+        webhook: Some(Webhook {
+            url: "http://operator".to_owned(),
+            key: vec![7; 24],
+            long_wait: Webhook::LONG_WAIT,
+        }),
+        ..Settings::local()
+    };
+    (world, settings)
+}
+
+#[test]
+fn a_sweep_that_cannot_delete_tells_the_webhook_all_the_same() {
+    for hours in [1, 25] {
+        let (world, settings) = full_of_untold(hours);
+        world.kept.set(Some("job/job-00"));
+        let keyring = Keyring::new(b"secret");
+        let engine = Engine::new(&world, &settings, &keyring);
+        assert!(done(engine.store_has_capacity()).is_err());
+        let asked_for = world.asked_for.take();
+        assert_eq!(asked_for.len(), 10, "{hours} h");
+        assert!(!asked_for.contains(&JobId::parse("job-00").unwrap()));
     }
 }
 
