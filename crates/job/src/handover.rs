@@ -67,7 +67,7 @@ impl<E: Effects> Engine<'_, E> {
     /// accepted, the root of `made` is written again: the other creator may be dead.
     ///
     /// # Errors
-    /// When the store goes on failing for longer than leases last.
+    /// When the store goes on failing for four times as long as a lease usually lasts.
     pub(crate) async fn settle(&self, made: &Root) -> Result<Settlement, StoreError> {
         let Engine {
             effects, settings, ..

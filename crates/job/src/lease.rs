@@ -247,7 +247,10 @@ impl Lease {
         let bytes = serde_json::to_vec(&doc).map_err(|error| StoreError(error.to_string()))?;
         effects.set(&keys::lease(&self.id), &bytes).await?;
         self.expires.set(began + life);
-        self.due.set(began + settings.lease_renew + extension);
+        // Whatever is tuned, there is time for a second attempt.
+        let usable = settings.lease.saturating_sub(settings.write_delay);
+        self.due
+            .set(began + settings.lease_renew.min(usable / 2) + extension);
         Ok(())
     }
 

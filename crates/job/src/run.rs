@@ -182,19 +182,14 @@ impl<'a, E: Effects> Run<'a, E> {
 
     /// Renews the lease, and looks whether a client cancels, the more rarely the longer the work
     /// has taken: what waits for a provider costs little, and a lease that is longer than usual
-    /// loses no more when its run dies than half of the time that the work has taken.
+    /// loses no more when its run dies than half of the time that the work has taken, and what
+    /// renewals have been late before.
     async fn guard(&self) -> Stop {
         let settings = self.engine.settings;
         let began = self.engine.effects.monotonic();
         loop {
             let now = self.engine.effects.monotonic();
-            let left = self.lease.due().saturating_sub(now);
-            let pause = pause_of_guard(now - began, left, settings);
-            self.engine.effects.sleep(pause).await;
-            if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
-                return Stop::Canceled;
-            }
-            let now = self.engine.effects.monotonic();
+            // The work may begin when it is due already.
             if now >= self.lease.due() {
                 let extension = (now - began) / EXTENSION_DIVISOR;
                 match self.lease.renew_for(self.engine, extension).await {
@@ -203,6 +198,13 @@ impl<'a, E: Effects> Run<'a, E> {
                     // The store may recover before the lease runs out; the fence tells.
                     Err(_) => {}
                 }
+            }
+            let now = self.engine.effects.monotonic();
+            let left = self.lease.due().saturating_sub(now);
+            let pause = pause_of_guard(now - began, left, settings);
+            self.engine.effects.sleep(pause).await;
+            if let Ok(Some(_)) = self.engine.effects.get(&keys::cancel(&self.root.id)).await {
+                return Stop::Canceled;
             }
         }
     }
@@ -443,8 +445,8 @@ fn usable(budget: Duration, reserve: Duration) -> Duration {
 /// The pause before a run wakes up that has worked for `taken`, and has to renew its lease after
 /// `left`. Work that has taken long may take longer: whoever cancels it waits a quarter of what it
 /// has taken, but hears in time that it is over, which takes a write delay. Wake-ups are evenly
-/// spread, so that the last of them is the renewal's. A renewal that is overdue, or has failed, comes
-/// after the shortest pause.
+/// spread, so that the last of them is the renewal's. One that has failed comes again after the
+/// shortest pause.
 fn pause_of_guard(taken: Duration, left: Duration, settings: &Settings) -> Duration {
     let Settings {
         cancel_look,
