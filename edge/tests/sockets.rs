@@ -588,7 +588,8 @@ async fn pings_are_sent_and_a_silent_peer_is_dropped() {
     let mut config = config();
     config.times.ping = Duration::from_millis(50);
     // Long enough for an answer on a busy machine.
-    config.times.silence = Duration::from_secs(2);
+    let silence = Duration::from_secs(2);
+    config.times.silence = silence;
     let edge = Served::start(config, &app).await;
     // Answers because tungstenite does while it reads.
     let mut alive = edge.connect("topic=a").await;
@@ -605,7 +606,8 @@ async fn pings_are_sent_and_a_silent_peer_is_dropped() {
         received.len() >= 6,
         "some pings before it is dropped: {received:?}"
     );
-    // It has been there for longer.
+    // As long again as the silent one was borne.
+    tokio::time::sleep(silence).await;
     assert!(!reading.is_finished(), "whoever answers stays");
     assert!(
         edge.metric("edge_socket_closes_total{label=\"none\",code=\"1006\"} 1")
