@@ -168,7 +168,7 @@ struct State {
     count: u64,
     seen: VecDeque<Seen>,
     behaves_since: Option<Instant>,
-    first_answer: Option<Instant>,
+    last_answer: Option<Instant>,
     /// Number of requests in the bucket at `leaked`.
     excess: f64,
     leaked: Option<Instant>,
@@ -231,9 +231,9 @@ impl Server {
         self.shared.state().refused
     }
 
-    /// Time of the first answer since the start or the last [`Server::reset`].
-    pub fn first_answer(&self) -> Option<Instant> {
-        self.shared.state().first_answer
+    /// Time of the last answer since the start or the last [`Server::reset`].
+    pub fn last_answer(&self) -> Option<Instant> {
+        self.shared.state().last_answer
     }
 
     /// Forgets the requests and is healthy again.
@@ -337,7 +337,7 @@ async fn handle(
     match arrival.fault {
         None | Some(Fault::Vision(_)) => {
             let answer = answered.await;
-            shared.state().first_answer.get_or_insert_with(Instant::now);
+            shared.state().last_answer = Some(Instant::now());
             Ok(response(answer))
         }
         Some(Fault::Status { code, retry_after }) => {
