@@ -1,4 +1,4 @@
-//! Time slices: a component that computes yields after a millisecond, unless the host is crowded, so
+//! Time slices: unless the host is crowded, a component that computes yields after a millisecond, so
 //! that events that it has caused, and other instances, wait no longer than that behind it.
 //!
 //! On a crowded host a job that has been accepted computes for as long as it has waited, when it
