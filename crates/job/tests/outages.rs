@@ -624,8 +624,8 @@ fn a_job_that_waits_for_its_provider_and_who_watches_it_use_the_store_rarely() {
     assert_eq!([writes_with_one, writes_with_ten], [writes; 2]);
 }
 
-/// A job of two waves, whose provider answers both questions of the first after so many seconds each,
-/// and those of the other: who sleeps wakes up late, and the first run ends it all the same.
+/// A job of two waves, whose provider answers both questions of the first after so many seconds
+/// each, and those of the other: who sleeps wakes up late, and the first run ends it all the same.
 fn wait_in_one_run(seconds: [f64; 2], late: fn(usize) -> Duration) {
     let world = World::new(move |number, _| Treat::Slow(seconds[usize::from(number > 2)]));
     world.late.set(late);
