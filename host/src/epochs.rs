@@ -1,5 +1,5 @@
-//! Time slices: unless the host is crowded, a component that computes yields after a millisecond, so
-//! that events that it has caused, and other instances, wait no longer than that behind it.
+//! Time slices: a component that computes yields after a millisecond, unless the host is crowded.
+//! So events that it has caused, and other instances, wait no longer than that behind it.
 //!
 //! On a crowded host a job that has been accepted computes for as long as it has waited, when it
 //! gets to it, on half of the processors at most: or hundreds of clients that each want a little
