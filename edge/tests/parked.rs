@@ -44,11 +44,6 @@ async fn message(socket: &mut Socket) -> String {
     }
 }
 
-/// Waits until a line is among the edge's metrics.
-async fn metric(edge: &Served, line: &str) {
-    until(|| edge.edge.metrics().lines().any(|there| there == line)).await;
-}
-
 /// The streams that one request asked about at most.
 fn most_asked(app: &App) -> usize {
     let questions = app.world.seen(&Method::POST, "/ws/session");
@@ -84,9 +79,9 @@ async fn silent_streams_and_sockets_hold_no_answer_and_are_asked_about_together(
         assert_eq!(text(socket).await, "still");
     }
     until(|| app.world.streams.load(SeqCst) == 0).await;
-    metric(&edge, "edge_streams_parked 40").await;
-    metric(&edge, "edge_upstream_streams_open 0").await;
-    metric(&edge, "edge_upstream_sessions_open 0").await;
+    edge.shows("edge_streams_parked 40").await;
+    edge.shows("edge_upstream_streams_open 0").await;
+    edge.shows("edge_upstream_sessions_open 0").await;
     until(|| most_asked(&app) > 1).await;
     // Nothing was lost, and it is nobody else's news.
     for name in topics.iter().step_by(3) {
@@ -101,7 +96,7 @@ async fn silent_streams_and_sockets_hold_no_answer_and_are_asked_about_together(
             assert_eq!(message(&mut sockets[n]).await, said);
         }
     }
-    metric(&edge, "edge_streams_parked 40").await;
+    edge.shows("edge_streams_parked 40").await;
     for name in &topics {
         let topic = app.world.topic(name);
         topic.say("completed", format!("{name} ends"));
@@ -112,8 +107,8 @@ async fn silent_streams_and_sockets_hold_no_answer_and_are_asked_about_together(
         assert_eq!(reader.rest().await, (String::new(), true));
     }
     drop(sockets);
-    metric(&edge, "edge_streams_parked 0").await;
-    metric(&edge, "edge_streams_mended_total 0").await;
+    edge.shows("edge_streams_parked 0").await;
+    edge.shows("edge_streams_mended_total 0").await;
 }
 
 #[tokio::test]
@@ -124,12 +119,12 @@ async fn who_comes_later_joins_a_parked_stream_wherever_it_is() {
     topic.say("book", "1");
     let mut first = Reader::open(&edge, &events("a"), &[]).await;
     assert_eq!(first.block().await, RETRY);
-    metric(&edge, "edge_streams_parked 1").await;
+    edge.shows("edge_streams_parked 1").await;
     topic.say("book", "2");
     let mut late = Reader::open(&edge, &events("a"), &[("last-event-id", "1")]).await;
     assert_eq!(late.block().await, RETRY);
     assert_eq!(news(&mut late).await, event(2, "book", "2"));
-    metric(&edge, "edge_streams_parked 1").await;
+    edge.shows("edge_streams_parked 1").await;
     topic.say("completed", "all");
     for (reader, from) in [(&mut first, 1), (&mut late, 3)] {
         for n in from..=2 {
@@ -152,7 +147,7 @@ async fn an_application_that_cannot_be_asked_keeps_its_streams() {
     // One question is enough to know, whoever it was about.
     until(|| !app.world.seen(&Method::POST, "/ws/session").is_empty()).await;
     until(|| app.world.streams.load(SeqCst) == 2).await;
-    metric(&edge, "edge_streams_parked 0").await;
+    edge.shows("edge_streams_parked 0").await;
     topic.say("message", "2");
     assert_eq!(message(&mut socket).await, "1");
     assert_eq!(message(&mut socket).await, "2");
@@ -176,10 +171,10 @@ async fn a_restart_is_a_pause_for_parked_streams() {
     assert_eq!(reader.block().await, RETRY);
     assert_eq!(news(&mut reader).await, event(1, "message", "1"));
     assert_eq!(message(&mut socket).await, "1");
-    metric(&edge, "edge_streams_parked 2").await;
+    edge.shows("edge_streams_parked 2").await;
     app.kill().await;
     while reader.block().await != BEAT {}
-    metric(&edge, "edge_streams_parked 2").await;
+    edge.shows("edge_streams_parked 2").await;
     topic.say("message", "2");
     app.restart().await;
     assert_eq!(news(&mut reader).await, event(2, "message", "2"));
@@ -196,14 +191,14 @@ async fn a_parked_stream_is_forgotten_with_its_last_client() {
     app.world.topic("a").say("message", "1");
     let reader = Reader::open(&edge, &events("a"), &[]).await;
     let socket = edge.connect(&socket("a")).await;
-    metric(&edge, "edge_streams_parked 2").await;
+    edge.shows("edge_streams_parked 2").await;
     drop((reader, socket));
-    metric(&edge, "edge_streams_parked 0").await;
+    edge.shows("edge_streams_parked 0").await;
     // Nobody asks about what nobody follows; and who comes then begins anew.
     let mut again = Reader::open(&edge, &events("a"), &[]).await;
     assert_eq!(again.block().await, RETRY);
     assert_eq!(news(&mut again).await, event(1, "message", "1"));
-    metric(&edge, "edge_streams_parked 1").await;
+    edge.shows("edge_streams_parked 1").await;
 }
 
 /// The requests for streams of a topic.
@@ -220,13 +215,13 @@ async fn a_question_that_is_not_answered_is_asked_again() {
     let mut reader = Reader::open(&edge, &events("a"), &[]).await;
     assert_eq!(reader.block().await, RETRY);
     assert_eq!(news(&mut reader).await, event(1, "message", "1"));
-    metric(&edge, "edge_streams_parked 1").await;
+    edge.shows("edge_streams_parked 1").await;
     app.world.refused_questions.store(3, SeqCst);
     until(|| app.world.refused_questions.load(SeqCst) == 0).await;
     while reader.block().await != STILL {}
     assert_eq!(opened(&app, "a").len(), 1, "it stayed parked");
     let refused = "edge_parked_questions_total{outcome=\"later\"} 3";
-    metric(&edge, refused).await;
+    edge.shows(refused).await;
     topic.say("completed", "all");
     assert_eq!(news(&mut reader).await, event(2, "completed", "all"));
     assert_eq!(reader.rest().await, (String::new(), true));
@@ -255,7 +250,7 @@ async fn a_stream_that_is_called_for_nothing_again_and_again_is_not_parked() {
     topic.say("message", "1");
     assert_eq!(news(&mut reader).await, event(1, "message", "1"));
     app.world.cut(false);
-    metric(&edge, "edge_streams_parked 1").await;
+    edge.shows("edge_streams_parked 1").await;
 }
 
 #[tokio::test]
@@ -274,7 +269,8 @@ async fn streams_that_are_called_at_once_take_turns_where_there_is_little_room()
         assert_eq!(news(&mut reader).await, event(1, "message", "1"));
         let mut socket = edge.connect(&socket(name)).await;
         assert_eq!(message(&mut socket).await, "1");
-        metric(&edge, &format!("edge_streams_parked {}", 2 * n + 2)).await;
+        edge.shows(&format!("edge_streams_parked {}", 2 * n + 2))
+            .await;
         followed.push((reader, socket));
     }
     for name in &topics {
@@ -284,7 +280,7 @@ async fn streams_that_are_called_at_once_take_turns_where_there_is_little_room()
         assert_eq!(news(reader).await, event(2, "message", "2"));
         assert_eq!(message(socket).await, "2");
     }
-    metric(&edge, "edge_streams_parked 6").await;
+    edge.shows("edge_streams_parked 6").await;
 }
 
 #[tokio::test]
@@ -331,7 +327,7 @@ async fn a_restart_with_more_parked_streams_than_instances_is_a_pause() {
         assert_eq!(message(&mut socket).await, "1");
         followed.push((reader, socket));
     }
-    metric(&edge, "edge_streams_parked 30").await;
+    edge.shows("edge_streams_parked 30").await;
     app.kill().await;
     for name in &topics {
         app.world.topic(name).say("message", "2");
@@ -342,7 +338,7 @@ async fn a_restart_with_more_parked_streams_than_instances_is_a_pause() {
         assert_eq!(news(reader).await, event(2, "message", "2"));
         assert_eq!(message(socket).await, "2");
     }
-    metric(&edge, "edge_streams_parked 30").await;
+    edge.shows("edge_streams_parked 30").await;
 }
 
 #[tokio::test]
@@ -359,7 +355,7 @@ async fn a_stream_of_what_is_deleted_while_it_is_parked_is_over() {
         assert_eq!(message(&mut socket).await, "1");
         followed.push((reader, socket));
     }
-    metric(&edge, "edge_streams_parked 4").await;
+    edge.shows("edge_streams_parked 4").await;
     *app.world.forgotten.lock().unwrap() = Some("a".to_owned());
     let (mut reader, mut socket) = followed.remove(0);
     let (rest, is_clean) = reader.rest().await;
@@ -372,7 +368,7 @@ async fn a_stream_of_what_is_deleted_while_it_is_parked_is_over() {
         );
     }
     // Nobody else's stream has anything to do with it.
-    metric(&edge, "edge_streams_parked 2").await;
+    edge.shows("edge_streams_parked 2").await;
     app.world.topic("b").say("message", "2");
     let (reader, socket) = &mut followed[0];
     assert_eq!(news(reader).await, event(2, "message", "2"));
@@ -394,7 +390,7 @@ async fn who_has_lost_his_right_is_cut_when_a_parked_stream_is_resumed() {
         let mut reader = Reader::open(&edge, &path, &[]).await;
         assert_eq!(reader.block().await, RETRY);
         assert_eq!(news(&mut reader).await, event(1, "message", "1"));
-        metric(&edge, "edge_streams_parked 1").await;
+        edge.shows("edge_streams_parked 1").await;
         readers.push(reader);
     }
     *app.world.revoked.lock().unwrap() = Some("bad".to_owned());
@@ -427,7 +423,7 @@ async fn a_client_offers_nothing() {
     };
     let mut reader = Reader::open(&edge, &events("a"), &own).await;
     assert_eq!(reader.block().await, RETRY);
-    metric(&edge, "edge_streams_parked 1").await;
+    edge.shows("edge_streams_parked 1").await;
     let offered = offers();
     let posted = Reader::ask(&edge, Request::post("/echo"), &own).await;
     assert_eq!(posted.status, 200);
@@ -437,7 +433,7 @@ async fn a_client_offers_nothing() {
 
     // From here on the edge offers nothing for a minute.
     app.world.knows_no_parking.store(true, SeqCst);
-    metric(&edge, "edge_streams_parked 0").await;
+    edge.shows("edge_streams_parked 0").await;
     let before = offers().len();
     let mut late = Reader::open(&edge, &events("a"), &own).await;
     assert_eq!(late.block().await, RETRY);

@@ -590,6 +590,11 @@ impl Served {
     pub(crate) async fn metric(&self, line: &str) -> bool {
         self.edge.metrics().lines().any(|there| there == line)
     }
+
+    /// Waits until a line is among the edge's metrics.
+    pub(crate) async fn shows(&self, line: &str) {
+        until(|| self.edge.metrics().lines().any(|there| there == line)).await;
+    }
 }
 
 /// The default configuration with limits that one address may meet in a test.

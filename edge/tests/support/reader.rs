@@ -63,6 +63,16 @@ impl Reader {
         self.chunk().await.expect("not the end").expect("not cut")
     }
 
+    /// The next chunk that is no heartbeat: on a busy machine some may come before it.
+    pub(crate) async fn text_after_heartbeats(&mut self) -> String {
+        loop {
+            let text = self.text().await;
+            if text != ": heartbeat\n\n" {
+                return text;
+            }
+        }
+    }
+
     /// The next block, in however many chunks a large one comes.
     pub(crate) async fn block(&mut self) -> String {
         let mut block = self.text().await;
