@@ -520,34 +520,45 @@ mod tests {
         again(async || set("large", 900_000).await).await;
     }
 
+    /// Somebody who reads a store with one value, until a `COMMIT`.
+    fn reader(path: &Path) -> Connection {
+        let reader = Connection::open(path).unwrap();
+        reader.execute_batch("BEGIN").unwrap();
+        assert_eq!(count(&reader), 1);
+        reader
+    }
+
+    /// The number of values that a reader sees.
+    fn count(reader: &Connection) -> i64 {
+        let count = "SELECT count(*) FROM spin_key_value";
+        reader.query_row(count, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Waits until a file is no longer than this.
+    async fn shrinks(file: &Path, most: u64) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while file.metadata().unwrap().len() > most {
+            assert!(Instant::now() < until, "{} does not shrink", file.display());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     #[tokio::test]
     async fn somebody_who_reads_for_long_keeps_nobody_from_writing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("kv.db");
         let store = Sqlite::open(&path).unwrap();
         store.set("default", "key", b"1".to_vec()).await.unwrap();
-        let other = Connection::open(&path).unwrap();
-        other.execute_batch("BEGIN").unwrap();
-        let count = "SELECT count(*) FROM spin_key_value";
-        let count = || other.query_row(count, [], |row| row.get::<_, i64>(0));
-        assert_eq!(count(), Ok(1));
+        let other = reader(&path);
         for n in 0..30 {
             let key = n.to_string();
             again(async || store.set("default", &key, vec![1; 900_000]).await).await;
         }
-        assert_eq!(count(), Ok(1));
-        let log = || {
-            std::fs::metadata(dir.path().join("kv.db-wal"))
-                .unwrap()
-                .len()
-        };
-        assert!(log() > 20 << 20);
+        assert_eq!(count(&other), 1);
+        let log = path.with_file_name("kv.db-wal");
+        assert!(log.metadata().unwrap().len() > 20 << 20);
         other.execute_batch("COMMIT").unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        while log() > 0 {
-            assert!(Instant::now() < until, "the log does not shrink");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        shrinks(&log, 0).await;
     }
 
     /// A small disk of its own, where that is allowed.
@@ -584,11 +595,7 @@ mod tests {
         };
         let store = Sqlite::open(&disk.0.path().join("kv.db")).unwrap();
         store.set("default", "key", b"1".to_vec()).await.unwrap();
-        let other = Connection::open(disk.0.path().join("kv.db")).unwrap();
-        other.execute_batch("BEGIN").unwrap();
-        let count = "SELECT count(*) FROM spin_key_value";
-        let count = || other.query_row(count, [], |row| row.get::<_, i64>(0));
-        assert_eq!(count(), Ok(1));
+        let other = reader(&disk.0.path().join("kv.db"));
         let (mut stored, mut refused_in_a_row) = (0, 0);
         while refused_in_a_row < 10 {
             let key = stored.to_string();
@@ -600,12 +607,7 @@ mod tests {
         assert!(stored > 10, "{stored} values");
         store.set("default", "small", b"1".to_vec()).await.unwrap();
         other.execute_batch("COMMIT").unwrap();
-        let log = disk.0.path().join("kv.db-wal");
-        let until = Instant::now() + Duration::from_secs(60);
-        while std::fs::metadata(&log).unwrap().len() > 0 {
-            assert!(Instant::now() < until, "the log does not shrink");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        shrinks(&disk.0.path().join("kv.db-wal"), 0).await;
         again(async || store.set("default", "large", vec![1; 900_000]).await).await;
     }
 
@@ -617,11 +619,7 @@ mod tests {
         let path = disk.0.path().join("kv.db");
         let store = Sqlite::open(&path).unwrap();
         store.set("default", "key", b"1".to_vec()).await.unwrap();
-        let other = Connection::open(&path).unwrap();
-        other.execute_batch("BEGIN").unwrap();
-        let count = "SELECT count(*) FROM spin_key_value";
-        let count = || other.query_row(count, [], |row| row.get::<_, i64>(0));
-        assert_eq!(count(), Ok(1));
+        let other = reader(&path);
         let (mut stored, mut refused_in_a_row) = (Vec::new(), 0);
         while refused_in_a_row < 5 {
             let key = stored.len().to_string();
@@ -635,12 +633,7 @@ mod tests {
         }
         assert!(stored.len() > 200, "{} values", stored.len());
         other.execute_batch("COMMIT").unwrap();
-        let log = path.with_file_name("kv.db-wal");
-        let until = Instant::now() + Duration::from_secs(60);
-        while std::fs::metadata(&log).unwrap().len() > 0 {
-            assert!(Instant::now() < until, "the log does not shrink");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        shrinks(&path.with_file_name("kv.db-wal"), 0).await;
         delete_all(&store, &stored, &path).await;
     }
 
@@ -649,11 +642,7 @@ mod tests {
         for key in keys {
             again(async || store.delete("default", key).await).await;
         }
-        let until = Instant::now() + Duration::from_secs(60);
-        while std::fs::metadata(path).unwrap().len() > 16 << 20 {
-            assert!(Instant::now() < until, "the file does not shrink");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        shrinks(path, 16 << 20).await;
     }
 
     /// Writes new values of this size until there is no room for them; the keys of those there are.
@@ -764,11 +753,7 @@ mod tests {
             })
             .await;
         }
-        let until = Instant::now() + Duration::from_secs(60);
-        while std::fs::metadata(&path).unwrap().len() > 16 << 20 {
-            assert!(Instant::now() < until, "the file does not shrink");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        shrinks(&path, 16 << 20).await;
         let again = fill(&store).await;
         assert!(again.len() * 10 > stored.len() * 8, "{}", again.len());
     }
