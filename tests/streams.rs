@@ -11,14 +11,6 @@ use app::{App, Job, LIBRARY, Setup, assert_in_order, eventually};
 use serde_json::{Value, json};
 use stand_ins::Fault;
 
-fn resume(app: &App, path: &str, last: Option<&str>) -> Stream {
-    let request = app.request("GET", path);
-    Stream::open(match last {
-        Some(id) => request.header("last-event-id", id),
-        None => request,
-    })
-}
-
 /// Checks that `books` are those of the results, in order, each once.
 fn assert_all_books(books: &[&Event], app: &App, job: &Job) {
     let results = app.results(job);
@@ -41,7 +33,7 @@ fn every_book_arrives_once_although_the_client_leaves_five_times() {
     let mut events: Vec<Event> = Vec::new();
     for cut in 1..=5 {
         let last = events.last().map(|event| event.id.clone());
-        let mut stream = resume(&app, &path, last.as_deref());
+        let mut stream = app.resume(&path, last.as_deref());
         assert_eq!(stream.frame(), Some(Frame::Retry(5000)));
         let books = |events: &[Event]| events.iter().filter(|e| e.name == "book").count();
         while books(&events) < cut * 130 {
@@ -49,7 +41,7 @@ fn every_book_arrives_once_although_the_client_leaves_five_times() {
         }
     }
     let last = events.last().unwrap().id.clone();
-    let mut stream = resume(&app, &path, Some(&last));
+    let mut stream = app.resume(&path, Some(&last));
     events.extend(stream.rest());
     assert!(stream.is_finished());
 
@@ -67,7 +59,7 @@ fn every_book_arrives_once_although_the_server_dies() {
         .start();
     let job = app.import(LIBRARY);
     let path = format!("{}?books=1", job.sse_url);
-    let mut stream = resume(&app, &path, None);
+    let mut stream = app.resume(&path, None);
     let mut events = Vec::new();
     while events.len() < 150 {
         events.push(stream.event().unwrap());
@@ -77,7 +69,7 @@ fn every_book_arrives_once_although_the_server_dies() {
     assert!(!stream.is_finished(), "a dead server finishes nothing");
     app.start_again();
     let last = events.last().unwrap().id.clone();
-    events.extend(resume(&app, &path, Some(&last)).rest());
+    events.extend(app.resume(&path, Some(&last)).rest());
     assert_in_order(&events);
     let books: Vec<&Event> = events.iter().filter(|event| event.name == "book").collect();
     assert_all_books(&books, &app, &job);
@@ -136,7 +128,7 @@ fn every_book_arrives_once_wherever_a_client_joins_the_others() {
             // One begins at the beginning, one here, one somewhere in between.
             let last = [None, told.last(), told.get(told.len() / 2)];
             for last in last.map(|event| event.map(|event| event.id.clone())) {
-                let mut stream = resume(&app, &path, last.as_deref());
+                let mut stream = app.resume(&path, last.as_deref());
                 readers.push(std::thread::spawn(move || {
                     let events = stream.rest();
                     (last, events, stream.is_finished())
@@ -178,7 +170,7 @@ fn a_stream_over_its_budget_is_cut_and_goes_on_where_it_stopped() {
     let mut cuts = 0;
     loop {
         let last = events.last().map(|event| event.id.clone());
-        let mut stream = resume(&app, &job.sse_url, last.as_deref());
+        let mut stream = app.resume(&job.sse_url, last.as_deref());
         let frames: Vec<Frame> = std::iter::from_fn(|| stream.frame()).collect();
         assert_eq!(frames.first(), Some(&Frame::Retry(5000)));
         let over = frames
@@ -373,7 +365,7 @@ fn whoever_has_the_end_is_sent_away_and_whoever_has_not_gets_it() {
         "-1",
         "1.2.3",
     ] {
-        let events = resume(&app, &job.sse_url, Some(foreign)).rest();
+        let events = app.resume(&job.sse_url, Some(foreign)).rest();
         assert_eq!(events, end, "{foreign}");
     }
 
@@ -383,7 +375,7 @@ fn whoever_has_the_end_is_sent_away_and_whoever_has_not_gets_it() {
     assert_eq!(events.len(), 13);
     assert!(events[..12].iter().all(|event| event.name == "book"));
     for n in [0, 5, 11] {
-        let rest = resume(&app, &path, Some(&events[n].id)).rest();
+        let rest = app.resume(&path, Some(&events[n].id)).rest();
         assert_eq!(rest, events[n + 1..], "after book {n}");
     }
     let last = &events[12].id;

@@ -372,7 +372,16 @@ impl App {
     }
 
     pub(crate) fn stream(&self, path: &str) -> Stream {
-        Stream::open(self.request("GET", path))
+        self.resume(path, None)
+    }
+
+    /// A stream that goes on after the `last` event that was read.
+    pub(crate) fn resume(&self, path: &str, last: Option<&str>) -> Stream {
+        let request = self.request("GET", path);
+        Stream::open(match last {
+            Some(id) => request.header("last-event-id", id),
+            None => request,
+        })
     }
 
     /// The address at which the host is watched.
@@ -519,12 +528,18 @@ impl App {
         self.get(&job.results_url).data(200)
     }
 
-    /// Follows the job to its end on one stream.
+    /// Follows the job to its end: on one stream, or on several where a platform ends them before.
     pub(crate) fn follow(&self, job: &Job) -> Vec<Event> {
-        let mut stream = self.stream(&job.sse_url);
-        let events = stream.rest();
-        assert!(stream.is_finished());
-        events
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let last = events.last().map(|event| event.id.clone());
+            let mut stream = self.resume(&job.sse_url, last.as_deref());
+            events.extend(stream.rest());
+            if stream.is_finished() {
+                return events;
+            }
+            assert!(platform().is_some(), "the stream was cut");
+        }
     }
 }
 

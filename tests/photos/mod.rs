@@ -55,6 +55,35 @@ pub(crate) fn barcodes() -> Vec<u8> {
     scene.jpeg(80)
 }
 
+/// The right half of [`SHELF`], seven books, and beside it the barcode of an eighth.
+pub(crate) fn half_a_shelf_and_barcode(isbn: &str) -> Vec<u8> {
+    const BESIDE: usize = 400;
+    let photo = vision::Photo::decode(&half_a_shelf()).unwrap();
+    let (width, height, rgb) = photo.into_rgb();
+    let mut wider = Vec::with_capacity((width + BESIDE) * height * 3);
+    for row in rgb.chunks(width * 3) {
+        wider.extend_from_slice(row);
+        wider.extend_from_slice(&[200; BESIDE * 3]);
+    }
+    let mut scene = Scene::from_rgb(width + BESIDE, height, wider);
+    let placed = Placed {
+        at: ((width + BESIDE / 2) as f32, height as f32 / 2.0),
+        module: 3.0,
+        angle: 0.0,
+        perspective: 0.0,
+        height: 50.0,
+    };
+    scene.barcode(isbn, placed);
+    scene.jpeg(90)
+}
+
+/// The right half of [`SHELF`]: seven books, read in half the time.
+pub(crate) fn half_a_shelf() -> Vec<u8> {
+    let prepared = vision::prepare(SHELF).unwrap();
+    let [_, right] = vision::halves(&prepared).unwrap();
+    right.jpeg
+}
+
 /// Coloured spines, which the vision stand-ins take for other books than those of another seed.
 pub(crate) fn spines(seed: u64) -> Vec<u8> {
     Scene::shelf(640, 480, seed).jpeg(80)

@@ -26,9 +26,19 @@ pub(crate) struct Photo {
 impl SpineReader for Spines {
     type Reading = Photo;
 
-    fn begin(&self, width: usize, height: usize, rgb: Vec<u8>) -> Result<Photo, String> {
+    fn begin(
+        &self,
+        width: usize,
+        height: usize,
+        rgb: Vec<u8>,
+        paused: Option<&[u8]>,
+    ) -> Result<Photo, String> {
         let raster = Raster::new(width, height, rgb).ok_or("the photo has no pixels")?;
-        let reader = Reader::new(raster).map_err(|error| error.to_string())?;
+        let reader = match paused {
+            Some(paused) => Reader::resume(raster, paused),
+            None => Reader::new(raster),
+        };
+        let reader = reader.map_err(|error| error.to_string())?;
         Ok(Photo {
             reader,
             width,
@@ -48,6 +58,10 @@ impl SpineReading for Photo {
             Progress::Reading { done, of } => (0.5 + half(done, of)).min(0.99),
             Progress::Finished => 1.0,
         })
+    }
+
+    fn pause(&self) -> Option<Vec<u8>> {
+        self.reader.pause()
     }
 
     fn finish(self) -> Lettering {

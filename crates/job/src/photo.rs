@@ -20,6 +20,7 @@ use crate::lettering::{Lettering, Named};
 use crate::memory;
 use crate::plan::wave_size;
 use crate::provider::first_wave;
+use crate::reading::PausedReading;
 use crate::run::Run;
 use crate::storage::{Stop, to_json};
 use crate::work::StageOutcome;
@@ -61,6 +62,9 @@ pub(crate) struct PhotoReport {
     /// The vision model that looked at the photo; empty for barcodes alone.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) model: String,
+    /// The reading of the spines, while it is to go on in another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paused: Option<PausedReading>,
     /// The text on the spines, until the books are identified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lettering: Option<Lettering>,
@@ -72,43 +76,44 @@ pub(crate) struct PhotoReport {
     pub(crate) hint: Option<Suggestion>,
 }
 
-/// A decoded photo, with the barcodes and the quality that only its full resolution shows.
+/// A decoded photo.
 pub(crate) struct Decoded {
     pub(crate) photo: Photo,
-    pub(crate) barcodes: Vec<Detection>,
-    pub(crate) quality: Quality,
+    /// The longest time that a step of what is done with it takes.
+    step: Duration,
 }
 
-/// Decodes a photo and looks for barcodes, when it is its `turn`. The lease is renewed between
-/// and within the steps, because nothing else can happen while pixels are computed.
+/// Decodes a photo, when it is its `turn`. The lease is renewed before, meanwhile and after,
+/// because nothing else can happen while pixels are computed.
 pub(crate) async fn decode<E: Effects>(
     run: &Run<'_, E>,
     bytes: Vec<u8>,
     turn: &mut QueueTurn,
 ) -> Result<Result<Decoded, ImageError>, Stop> {
-    let time = match vision::probe(&bytes) {
+    let step = match vision::probe(&bytes) {
         Ok(probe) => time_to_look(probe.width, probe.height),
         Err(error) => return Ok(Err(error)),
     };
-    run.renew_for(time).await?;
-    let mut pulse = run.pulse(turn);
-    let mut photo = match Photo::decode_with(&bytes, &mut pulse) {
-        Ok(photo) => photo,
-        Err(error) => return Ok(Err(error)),
-    };
-    drop(bytes);
-    run.renew_for(time).await?;
-    let barcodes = photo.barcodes_with(&mut pulse);
-    photo.forget_barcodes();
-    run.renew_for(time).await?;
-    let quality = photo.quality();
-    // What follows computes, too.
-    run.renew_for(time).await?;
-    Ok(Ok(Decoded {
-        photo,
-        barcodes,
-        quality,
-    }))
+    run.renew_for(step).await?;
+    let photo = Photo::decode_with(&bytes, &mut run.pulse(turn));
+    run.renew_for(step).await?;
+    Ok(photo.map(|photo| Decoded { photo, step }))
+}
+
+impl Decoded {
+    /// The barcodes and the quality, which only the full resolution shows. Can be asked once.
+    pub(crate) async fn look<E: Effects>(
+        &mut self,
+        run: &Run<'_, E>,
+        turn: &mut QueueTurn,
+    ) -> Result<(Vec<Detection>, Quality), Stop> {
+        let barcodes = self.photo.barcodes_with(&mut run.pulse(turn));
+        self.photo.forget_barcodes();
+        run.renew_for(self.step).await?;
+        let quality = self.photo.quality();
+        run.renew_for(self.step).await?;
+        Ok((barcodes, quality))
+    }
 }
 
 fn time_to_look(width: u32, height: u32) -> Duration {
@@ -201,7 +206,12 @@ impl<E: Effects> Run<'_, E> {
                 *photo = PhotoState {
                     status,
                     step: next.unwrap_or_default(),
-                    done: 0,
+                    // A step that another run goes on with is as far as it is.
+                    done: if next == Some(photo.step) {
+                        photo.done
+                    } else {
+                        0
+                    },
                     // Of a photo that is done, how often it was tried last.
                     attempts: if next.is_some() { 0 } else { photo.attempts },
                     found: part.count,

@@ -1,11 +1,14 @@
 //! The stage of a scan that reads the lettering on spines, where no vision model looks at a photo.
 //!
 //! Reading computes for seconds. It is done in steps of a fraction of a second, between which the
-//! lease is renewed, a cancellation is seen and progress is committed. What is read is stored with
-//! the photo's report; the books are identified by the component that may ask a catalogue.
+//! lease is renewed, a cancellation is seen and progress is committed. Where a run's time is over
+//! before all is read, the next one goes on from there. What is read is stored with the photo's
+//! report; the books are identified by the component that may ask a catalogue.
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde::{Deserialize, Serialize};
 use vision::VisionKind;
 
 use crate::cadence::Forecast;
@@ -34,16 +37,26 @@ const CANCEL_LOOK: Duration = Duration::from_millis(300);
 /// Factor by which a step may take longer than any before without the lease being lost.
 const SLOWER: u32 = 4;
 
+/// Number of runs that read one photo at most. A machine that needs more is too slow for it.
+const MAX_RUNS: u8 = 20;
+
 /// Reads the lettering on photos.
 pub trait SpineReader {
     /// The reading of one photo.
     type Reading: SpineReading;
 
-    /// Begins with an upright photo: three bytes (red, green, blue) a pixel, row by row.
+    /// Begins with an upright photo: three bytes (red, green, blue) a pixel, row by row. Goes on
+    /// from where a reading of it was `paused`, if it was.
     ///
     /// # Errors
     /// When it cannot be read at all; the text is for the log.
-    fn begin(&self, width: usize, height: usize, rgb: Vec<u8>) -> Result<Self::Reading, String>;
+    fn begin(
+        &self,
+        width: usize,
+        height: usize,
+        rgb: Vec<u8>,
+        paused: Option<&[u8]>,
+    ) -> Result<Self::Reading, String>;
 }
 
 /// The reading of one photo, in steps.
@@ -55,8 +68,32 @@ pub trait SpineReading {
     /// When the reading cannot go on; the text is for the log.
     fn step(&mut self) -> Result<f32, String>;
 
+    /// The state of the reading, for another run to go on with; `None` when it cannot be stored.
+    fn pause(&self) -> Option<Vec<u8>>;
+
     /// Ends the reading; returns what has been read so far.
     fn finish(self) -> Lettering;
+}
+
+/// A reading whose run's time was over, for the next run to go on with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PausedReading {
+    /// Number of runs that have read.
+    runs: u8,
+    /// The state of the reading, in base64.
+    state: String,
+}
+
+/// How the reading of a photo ended in a run.
+enum Read {
+    /// All is read.
+    Whole(Lettering),
+    /// The time of the run is over.
+    Paused(PausedReading),
+    /// The time is over, and nobody goes on: what was read until then.
+    Cut(Lettering),
+    /// The reading cannot go on; the text is for the log.
+    Failed(String),
 }
 
 /// The worker for the stage of a scan that reads spines.
@@ -115,22 +152,33 @@ impl<R: SpineReader> SpineStage<R> {
         let Some(bytes) = read_upload(run, index).await? else {
             return Ok(StepResult::Over(or_failed(report, part_is_missing())));
         };
-        let decoded = match decode(run, bytes, turn).await? {
+        let mut decoded = match decode(run, bytes, turn).await? {
             Ok(decoded) => decoded,
             Err(error) => return Ok(StepResult::Over(or_failed(report, image_failure(&error)))),
         };
         if report.quality.is_none() {
-            report.detections = decoded.barcodes;
-            report.quality = Some(decoded.quality);
+            let (barcodes, quality) = decoded.look(run, turn).await?;
+            report.detections = barcodes;
+            report.quality = Some(quality);
         }
         let (width, height, rgb) = decoded.photo.into_rgb();
-        let reading = match self.reader.begin(width, height, rgb) {
-            Ok(reading) => reading,
-            Err(error) => return Ok(StepResult::Over(engine_failed(run, report, error))),
+        let paused = report.paused.take();
+        let runs = paused.as_ref().map_or(0, |paused| paused.runs);
+        let state = paused.and_then(|paused| BASE64_STANDARD.decode(paused.state).ok());
+        let read = match self.reader.begin(width, height, rgb, state.as_deref()) {
+            Ok(reading) => run.read_spines(index, reading, runs + 1, turn).await?,
+            Err(error) => Read::Failed(error),
         };
-        let (lettering, is_cut) = match run.read_spines(index, reading, turn).await? {
-            Ok(read) => read,
-            Err(error) => return Ok(StepResult::Over(engine_failed(run, report, error))),
+        let (lettering, is_cut) = match read {
+            Read::Whole(lettering) => (lettering, false),
+            Read::Cut(lettering) => (lettering, true),
+            Read::Paused(paused) => {
+                report.paused = Some(paused);
+                return Ok(StepResult::Next(PhotoStep::Read, report));
+            }
+            Read::Failed(error) => {
+                return Ok(StepResult::Over(engine_failed(run, report, error)));
+            }
         };
         report.model = VisionKind::Spines.name().to_owned();
         report.is_cut = is_cut;
@@ -152,14 +200,15 @@ impl<R: SpineReader> SpineStage<R> {
 }
 
 impl<E: Effects> Run<'_, E> {
-    /// Reads step by step, until all is read or the run's time is up; whether that came first is
-    /// the second answer.
+    /// Reads step by step, until all is read or the time is up of this run, which is the photo's
+    /// first, second, ... of `runs`.
     async fn read_spines<R: SpineReading>(
         &mut self,
         index: usize,
         mut reading: R,
+        runs: u8,
         turn: &mut QueueTurn,
-    ) -> Result<Result<(Lettering, bool), String>, Stop> {
+    ) -> Result<Read, Stop> {
         let effects = self.engine.effects;
         let settings = self.engine.settings;
         let deadline = self.deadline(COMMIT_TIME);
@@ -175,18 +224,25 @@ impl<E: Effects> Run<'_, E> {
             let began = effects.monotonic();
             let done = match reading.step() {
                 Ok(done) => done,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Ok(Read::Failed(error)),
             };
             longest = longest.max(effects.monotonic().saturating_sub(began));
             effects.yield_to_io(Turn::Others).await;
             let now = effects.monotonic();
             if done >= 1.0 {
                 self.renew_for(Duration::ZERO).await?;
-                return Ok(Ok((reading.finish(), false)));
+                return Ok(Read::Whole(reading.finish()));
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
                 self.renew_for(Duration::ZERO).await?;
-                return Ok(Ok((reading.finish(), true)));
+                let state = (runs < MAX_RUNS).then(|| reading.pause()).flatten();
+                return Ok(match state {
+                    Some(state) => Read::Paused(PausedReading {
+                        runs,
+                        state: BASE64_STANDARD.encode(state),
+                    }),
+                    None => Read::Cut(reading.finish()),
+                });
             }
             if now >= renewed + settings.lease_renew {
                 self.renew_for(longest * SLOWER).await?;
@@ -233,7 +289,7 @@ fn engine_failed<E: Effects>(run: &Run<'_, E>, report: PhotoReport, error: Strin
 fn too_slow() -> Failure {
     Failure::new(
         FailureCode::EVisionTimeout,
-        "the time of a run was over before anything was read",
+        format!("the time of {MAX_RUNS} runs was over before anything was read"),
         "Reading this picture took too long. Please try one of fewer books.",
         true,
     )

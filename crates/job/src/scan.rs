@@ -156,16 +156,17 @@ impl Scan {
             return Ok(Err(part_is_missing()));
         };
         let size = bytes.len();
-        let decoded = match photo::decode(run, bytes, turn).await? {
+        let mut decoded = match photo::decode(run, bytes, turn).await? {
             Ok(decoded) => decoded,
             Err(error) => return Ok(Err(image_failure(&error))),
         };
+        let (barcodes, quality) = decoded.look(run, turn).await?;
         let prepared = decoded.photo.jpeg().map(|(jpeg, width, height)| Prepared {
             jpeg,
             width,
             height,
-            quality: decoded.quality,
-            barcodes: decoded.barcodes,
+            quality,
+            barcodes,
         });
         run.renew_for(Duration::ZERO).await?;
         Ok(match prepared {

@@ -3,6 +3,7 @@
 
 use rten_imageproc::{Point, PointF, Polygon, RetrievalMode, find_contours, min_area_rect};
 use rten_tensor::NdTensorView;
+use serde::{Deserialize, Serialize};
 
 use crate::SpinesError;
 use crate::engine::{Detector, Planes};
@@ -39,7 +40,7 @@ const WIDENING: f32 = 1.7;
 
 /// Orientation of the photo for a pass: most text on spines runs along them, and the network reads
 /// horizontal text best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Pass {
     /// Turned by 90 degrees clockwise: what runs upwards runs to the right.
     Turned,
@@ -54,6 +55,14 @@ pub(crate) struct Detection {
     height: usize,
     columns: Vec<Span>,
     rows: Vec<Span>,
+    next: usize,
+    map: Vec<u8>,
+}
+
+/// A pass that has been interrupted between two tiles.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PausedPass {
+    pass: Pass,
     next: usize,
     map: Vec<u8>,
 }
@@ -81,6 +90,22 @@ impl Detection {
             rows: spans(height),
             next: 0,
             map: vec![0; width * height],
+        }
+    }
+
+    /// Goes on with a pass over the same photo; `None` when it cannot be over this one.
+    pub(crate) fn resume(raster: &Raster, paused: PausedPass) -> Option<Self> {
+        let mut detection = Self::new(raster, paused.pass);
+        let fits = paused.next <= detection.tiles() && paused.map.len() == detection.map.len();
+        (detection.next, detection.map) = (paused.next, paused.map);
+        fits.then_some(detection)
+    }
+
+    pub(crate) fn pause(&self) -> PausedPass {
+        PausedPass {
+            pass: self.pass,
+            next: self.next,
+            map: self.map.clone(),
         }
     }
 

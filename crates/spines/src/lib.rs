@@ -13,6 +13,7 @@
 mod chain;
 mod detect;
 mod engine;
+mod paused;
 mod place;
 mod raster;
 mod reader;

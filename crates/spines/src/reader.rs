@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::SpinesError;
 use crate::detect::{Detection, Pass};
 use crate::engine::{Detector, Recogniser};
+use crate::paused::{Paused, PausedStage};
 use crate::place::Place;
 use crate::raster::Raster;
 use crate::recognise::{RecognisedText, crop_width, read};
@@ -63,7 +64,8 @@ const LEAST_CONFIDENCE: f32 = 0.5;
 /// 1. [`Reader::new`], and [`add_upright_pass`](Reader::add_upright_pass) if there is time for two
 ///    passes;
 /// 2. [`step`](Reader::step) until it returns [`Progress::Finished`], or until time is up;
-/// 3. [`finish`](Reader::finish): the lines that have been read so far.
+/// 3. [`finish`](Reader::finish): the lines that have been read so far; or
+///    [`pause`](Reader::pause), for another to [`resume`](Reader::resume).
 ///
 /// A step is one tile of detection or a few lines: about 0.3 s in WebAssembly, less natively. The
 /// memory in use is that of the raster, three bytes a pixel beside it, and 30 MB of the engine.
@@ -104,6 +106,51 @@ impl Reader {
             lines: Vec::new(),
             downwards: 0,
         })
+    }
+
+    /// Goes on with a reading of the same photo that has been paused. What another version of the
+    /// reader has stored may be of no use; the photo is then read from the start.
+    ///
+    /// # Errors
+    ///
+    /// When the embedded models cannot be loaded.
+    pub fn resume(raster: Raster, paused: &[u8]) -> Result<Self, SpinesError> {
+        let paused = Paused::decode(paused, &raster);
+        let mut reader = Self::new(raster)?;
+        let Some(paused) = paused else {
+            return Ok(reader);
+        };
+        reader.stage = match paused.stage {
+            PausedStage::Detecting(pass) => match Detection::resume(&reader.raster, pass) {
+                Some(detection) => Stage::Detecting(detection),
+                None => return Ok(reader),
+            },
+            PausedStage::Reading(next) => Stage::Reading(next),
+        };
+        reader.upright_too = paused.upright_too;
+        reader.regions = paused.regions;
+        reader.lines = paused.lines;
+        reader.downwards = paused.downwards;
+        Ok(reader)
+    }
+
+    /// The state of the reading, compressed: some 10 to 100 kB. `None` in the rare case that it is
+    /// larger than a value should be.
+    #[must_use]
+    pub fn pause(&self) -> Option<Vec<u8>> {
+        let stage = match &self.stage {
+            Stage::Detecting(detection) => PausedStage::Detecting(detection.pause()),
+            Stage::Reading(next) => PausedStage::Reading(*next),
+        };
+        let paused = Paused {
+            size: (self.raster.width(), self.raster.height()),
+            stage,
+            upright_too: self.upright_too,
+            regions: self.regions.clone(),
+            lines: self.lines.clone(),
+            downwards: self.downwards,
+        };
+        paused.encode()
     }
 
     /// Adds a second detection pass, over the upright photo: it doubles the time for detection and

@@ -115,6 +115,46 @@ fn reading_can_end_at_any_step_with_what_is_there() {
 }
 
 #[test]
+fn a_reading_goes_on_from_any_step_as_if_it_had_not_been_paused() {
+    let raster = || {
+        picture(&[
+            ("A LONG TITLE OF A BOOK", 100.0, 220.0, 90.0),
+            ("SHORT", 260.0, 220.0, -90.0),
+        ])
+    };
+    let all = read(raster());
+    assert_eq!(all.len(), 2);
+    let mut reader = Reader::new(raster()).expect("the models load");
+    loop {
+        let progress = reader.progress();
+        let paused = reader.pause().expect("small enough");
+        assert!(paused.len() < 20_000, "{} bytes", paused.len());
+        reader = Reader::resume(raster(), &paused).expect("the models load");
+        assert_eq!(reader.progress(), progress);
+        if reader.step().expect("the engine runs") == Progress::Finished {
+            break;
+        }
+    }
+    assert_eq!(reader.finish(), all);
+}
+
+#[test]
+fn what_is_no_reading_of_the_photo_is_read_from_the_start() {
+    let raster = || picture(&[("EMMA", 220.0, 220.0, 90.0)]);
+    let mut reader = Reader::new(raster()).expect("the models load");
+    let start = reader.progress();
+    reader.step().expect("the engine runs");
+    let paused = reader.pause().expect("small enough");
+    let other = Raster::new(SIDE, SIDE - 1, vec![0; SIDE * (SIDE - 1) * 3]).expect("it fits");
+    let other = Reader::resume(other, &paused).expect("the models load");
+    assert_eq!(other.progress(), start);
+    for cut in [0, 1, paused.len() / 2, paused.len() - 1] {
+        let reader = Reader::resume(raster(), &paused[..cut]).expect("the models load");
+        assert_eq!(reader.progress(), start, "{cut}");
+    }
+}
+
+#[test]
 fn a_second_pass_doubles_the_tiles_and_no_line() {
     let mut reader = Reader::new(picture(&[("NORWEGIAN WOOD", 220.0, 220.0, 0.0)])).expect("loads");
     assert_eq!(reader.progress(), Progress::Detecting { done: 0, of: 1 });

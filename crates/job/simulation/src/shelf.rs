@@ -112,10 +112,20 @@ pub(crate) struct Spine {
 impl SpineReader for Spines {
     type Reading = Spine;
 
-    fn begin(&self, _: usize, _: usize, rgb: Vec<u8>) -> Result<Spine, String> {
+    fn begin(
+        &self,
+        _: usize,
+        _: usize,
+        rgb: Vec<u8>,
+        paused: Option<&[u8]>,
+    ) -> Result<Spine, String> {
         let gray = usize::from(rgb.first().copied().unwrap_or_default());
         let titles = titles((gray + 25) / 50 % PHOTOS);
-        Ok(Spine { titles, read: 0 })
+        let read = paused.and_then(<[u8]>::first).copied();
+        Ok(Spine {
+            titles,
+            read: read.map_or(0, usize::from),
+        })
     }
 }
 
@@ -123,6 +133,10 @@ impl SpineReading for Spine {
     fn step(&mut self) -> Result<f32, String> {
         self.read += 1;
         Ok(self.read as f32 / self.titles.len() as f32)
+    }
+
+    fn pause(&self) -> Option<Vec<u8>> {
+        u8::try_from(self.read).ok().map(|read| vec![read])
     }
 
     fn finish(self) -> Lettering {

@@ -39,8 +39,12 @@ struct Slow {
 impl SpineReader for Slow {
     type Reading = Self;
 
-    fn begin(&self, _: usize, _: usize, _: Vec<u8>) -> Result<Self, String> {
-        Ok(self.clone())
+    fn begin(&self, _: usize, _: usize, _: Vec<u8>, paused: Option<&[u8]>) -> Result<Self, String> {
+        let done = paused.map_or(0, |done| usize::from_be_bytes(done.try_into().unwrap()));
+        Ok(Self {
+            done,
+            ..self.clone()
+        })
     }
 }
 
@@ -54,6 +58,10 @@ impl SpineReading for Slow {
         assert!(process.now() < lease.expires, "the lease is over");
         self.done += 1;
         Ok(self.done as f32 / self.steps as f32)
+    }
+
+    fn pause(&self) -> Option<Vec<u8>> {
+        Some(self.done.to_be_bytes().to_vec())
     }
 
     fn finish(self) -> Lettering {
@@ -258,14 +266,14 @@ fn read_five(steps: usize) -> (Vec<Duration>, Vec<bool>) {
     )
 }
 
-/// Where a request ends after 30 s, and a photo takes 9 s, or more than there are.
+/// Where a request ends after 30 s, and a photo takes 9 s, 70 s, or more than 20 runs have.
 #[test]
-fn each_photo_has_a_run_of_its_own_that_ends_in_time_with_what_it_has_read() {
-    for (steps, is_cut) in [(22, false), (90, true)] {
+fn each_photo_has_runs_of_its_own_that_end_in_time_and_go_on_with_what_was_read() {
+    for (steps, runs_of_each, is_cut) in [(22, 1, false), (175, 4, false), (1_200, 20, true)] {
         let (runs, cut) = read_five(steps);
         println!("{runs:?}");
         assert_eq!(cut, [is_cut; 5]);
-        assert_eq!(runs.len(), 5);
+        assert_eq!(runs.len(), 5 * runs_of_each);
         let longest = runs.into_iter().max().unwrap();
         assert!(longest < Duration::from_secs(25), "{longest:?}");
     }
