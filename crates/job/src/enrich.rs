@@ -50,7 +50,9 @@ impl<E: Effects> Worker<E> for Enrichment {
                     .await
             })
             .await?;
+        run.renew_when_due().await?;
         let mut remembered_books = RememberedBooks::begin(run.engine).await;
+        run.renew_when_due().await?;
         if run.root.stage == Stage::Queued {
             let expect = remembered_books.first_wave(sessions.first_wave());
             run.commit(expect, |root| root.stage = Stage::Enriching)

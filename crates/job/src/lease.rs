@@ -192,10 +192,17 @@ impl Lease {
         let until = effects.monotonic() + settings.write_delay * 2;
         let own = Epoch::after(given.term, effects.random());
         loop {
-            let problem = match engine.read_fresh(async || read(effects, id).await).await {
+            let asked = effects.monotonic();
+            let answer = engine.read_fresh(async || read(effects, id).await).await;
+            let slow = effects.monotonic() - asked;
+            let problem = match answer {
                 // Our own epoch appears when an earlier write reported an error but was applied.
                 Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {
                     let lease = Self::new(engine, id, own.clone());
+                    // Much is read before the first renewal.
+                    lease
+                        .reserve
+                        .set(reserve(Duration::ZERO, slow, Duration::ZERO));
                     match lease.write(engine, Duration::ZERO).await {
                         Ok(()) => return Ok(Some(lease)),
                         Err(error) => Some(error),

@@ -46,6 +46,8 @@ struct World {
     lists: Cell<usize>,
     /// Number of values read so far.
     reads: Cell<usize>,
+    /// Time that passes until the answer to a read.
+    slow: Cell<Duration>,
     /// A value that shows when some time has passed.
     late: RefCell<Option<(String, Vec<u8>)>>,
     /// Whether runs can be started: by those who start them later.
@@ -94,6 +96,7 @@ impl World {
 impl Store for World {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.reads.set(self.reads.get() + 1);
+        self.pass(self.slow.get());
         Ok(self.store.borrow().get(key).cloned())
     }
 
@@ -982,6 +985,35 @@ fn a_lease_lasts_no_longer_because_it_was_settled_whose_it_is() {
         done(engine.run(&id, None, worker));
     });
     assert_eq!([contended, revived], [settings.lease; 2]);
+}
+
+/// On a busy machine every answer is late, and a run needs some before it renews its lease.
+#[test]
+fn a_lease_that_is_taken_over_lasts_longer_on_a_slow_store() {
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let id = JobId::parse("a").unwrap();
+    for slow in [0, 200].map(Duration::from_millis) {
+        let world = World::default();
+        world.starts_runs.set(true);
+        let engine = Engine::new(&world, &settings, &keyring);
+        let name = Name::Ours(id.clone());
+        let new = new_job(name, Pipeline::BatchEnrichment, MadeBy::BatchEnrich);
+        let created = done(engine.create(&new, &[])).unwrap();
+        done(engine.run_created(created, None, &TwoRuns::default()));
+        let hand_over = world.handed_over.borrow_mut().pop().unwrap();
+        world.slow.set(slow);
+        let worker = Lasting {
+            world: &world,
+            lasts: Cell::default(),
+        };
+        done(engine.run(&id, Some(hand_over), &worker));
+        let lasts = worker.lasts.get();
+        match slow.is_zero() {
+            true => assert_eq!(lasts, settings.lease),
+            // Although some of it has gone by.
+            false => assert!(lasts > settings.lease, "{lasts:?}"),
+        }
+    }
 }
 
 /// What the documentation of `Root`, `Lease`, `Run` and `Worker` says, seen in the store.
