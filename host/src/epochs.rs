@@ -1,9 +1,10 @@
 //! Time slices: a component that computes yields after a millisecond, unless the host is crowded.
 //! So events that it has caused, and other instances, wait no longer than that behind it.
 //!
-//! On a crowded host a job that has been accepted computes for as long as it has waited, when it
-//! gets to it, on half of the processors at most: or hundreds of clients that each want a little
-//! would hold it up until its lease expires.
+//! Where clients keep jobs that have been accepted from half of the processors, a job computes for
+//! longer when it gets to it, or hundreds of clients that each want a little would hold it up until
+//! its lease expires. Jobs that wait only for one another have short slices: events come between
+//! them.
 
 use std::num::NonZero;
 use std::ops::RangeInclusive;
@@ -22,18 +23,28 @@ use crate::turns::{Computing, LONGEST_TURN, Turn, Turns, long_turns};
 
 const SLICE: Duration = Duration::from_millis(1);
 
-/// The least and the greatest length of a job's slice on a crowded host: as long as it has waited,
-/// so that jobs have half of a processor's time.
+/// The least and the greatest length of a job's slice on a crowded host.
 const LONG_SLICE: RangeInclusive<Duration> = Duration::from_millis(10)..=LONGEST_TURN;
 
-/// Time between two slices of an instance from which on the host is crowded.
+/// What jobs lack of half of the processors, between two slices of one of them, from which on the
+/// host is crowded.
 const CROWDED: Duration = Duration::from_millis(4);
+
+/// The length of a job's slice on a crowded host, after a wait in which jobs have computed for
+/// `of_jobs`, all together; `None` if the host is not crowded. It gives jobs what they lacked:
+/// one that waited for other jobs alone lacked nothing.
+fn long_slice(waited: Duration, of_jobs: Duration, processors: usize) -> Option<Duration> {
+    let half = u32::try_from(long_turns(processors)).unwrap_or(u32::MAX);
+    let lacking = waited.saturating_sub(of_jobs / half);
+    (lacking >= CROWDED).then(|| lacking.clamp(*LONG_SLICE.start(), *LONG_SLICE.end()))
+}
 
 /// Ends the time slices of an engine's instances, by its epochs. While none computes, nothing
 /// ticks: an idle host uses no processor time.
 pub(crate) struct EpochScheduler {
     ticking: Ticking,
     zero: Instant,
+    processors: usize,
     turns: Turns,
     /// The right to a long slice.
     long: Arc<Semaphore>,
@@ -134,6 +145,7 @@ impl EpochScheduler {
                 ticker,
             },
             zero: Instant::now(),
+            processors,
             turns: Turns::new(processors),
             long: Arc::new(Semaphore::new(long_turns(processors))),
             instances: AtomicU64::new(0),
@@ -151,16 +163,19 @@ impl EpochScheduler {
             long: Mutex::default(),
         });
         let (zero, turns, sliced) = (self.zero, self.turns.clone(), slice.clone());
-        let long = self.long.clone();
+        let (long, processors) = (self.long.clone(), self.processors);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             let began = Duration::from_micros(sliced.began.load(Ordering::Relaxed));
-            if zero.elapsed().saturating_sub(began) < sliced.slice() - SLICE / 2 {
+            let computed = zero.elapsed().saturating_sub(began);
+            if computed < sliced.slice() - SLICE / 2 {
                 // The epoch ended while it waited, or the slice is long.
                 return Ok(UpdateDeadline::Continue(1));
             }
             let (turns, sliced, long) = (turns.clone(), sliced.clone(), long.clone());
             let yielded = Instant::now();
+            // What it has just computed is charged after this.
+            let of_jobs = turns.of_jobs() + computed;
             Ok(UpdateDeadline::YieldCustom(
                 1,
                 Box::pin(async move {
@@ -169,12 +184,13 @@ impl EpochScheduler {
                     tokio::task::yield_now().await;
                     let turn = turns.take(sliced.computing()).await;
                     *sliced.turn() = Some(turn);
-                    let is_job = matches!(sliced.computing(), Computing::Application(_));
-                    let waited = yielded.elapsed();
-                    if is_job && waited >= CROWDED {
-                        let length = waited.clamp(*LONG_SLICE.start(), *LONG_SLICE.end());
-                        let permit = long.try_acquire_owned().ok();
-                        *sliced.long() = permit.map(|permit| (permit, length));
+                    if matches!(sliced.computing(), Computing::Application(_)) {
+                        let of_jobs = turns.of_jobs().saturating_sub(of_jobs);
+                        let length = long_slice(yielded.elapsed(), of_jobs, processors);
+                        *sliced.long() = length.and_then(|length| {
+                            let permit = long.try_acquire_owned().ok()?;
+                            Some((permit, length))
+                        });
                     }
                 }),
             ))
@@ -240,6 +256,72 @@ mod tests {
         assert!(tokio::time::timeout(time, work).await.is_err());
         let counted = instance.get_global(&mut store, "g").unwrap();
         counted.get(&mut store).unwrap_i64()
+    }
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn a_job_makes_up_for_what_jobs_lacked_of_half_while_it_waited() {
+        for (waited, of_jobs, processors, slice) in [
+            (3, 0, 1, None),
+            (4, 0, 1, Some(10)),
+            (40, 0, 1, Some(40)),
+            (40, 0, 2, Some(40)),
+            (400, 0, 1, Some(50)),
+            // Of other jobs alone, and of as many as have half.
+            (40, 40, 1, None),
+            (40, 40, 2, None),
+            (40, 80, 2, None),
+            (40, 80, 4, None),
+            // Of others and clients.
+            (40, 25, 1, Some(15)),
+            (40, 25, 2, Some(15)),
+            (40, 40, 4, Some(20)),
+            (40, 37, 1, None),
+        ] {
+            let got = long_slice(MS(waited), MS(of_jobs), processors);
+            assert_eq!(got, slice.map(MS), "{waited} {of_jobs} {processors}");
+        }
+    }
+
+    /// How many slices a job has meanwhile, and how many of them are long.
+    async fn slices(epochs: Arc<EpochScheduler>, module: Module, time: Duration) -> (usize, usize) {
+        let mut store = Store::new(module.engine(), ());
+        let slice = epochs.install_slices(&mut store, None);
+        let instance = wasmtime::Instance::new_async(&mut store, &module, &[]);
+        let instance = instance.await.unwrap();
+        let endless = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
+        let mut work = pin!(endless.call_async(&mut store, ()));
+        let (mut all, mut long) = (0, 0);
+        let counted = std::future::poll_fn(|context| {
+            let polled = work.as_mut().poll(context);
+            all += 1;
+            long += usize::from(slice.0.long().is_some());
+            polled.map(drop)
+        });
+        let work = epochs.run_in_slices(&slice, counted);
+        assert!(tokio::time::timeout(time, work).await.is_err());
+        (all, long)
+    }
+
+    /// Each of them waits for nine others, far longer than it takes to be crowded.
+    #[test]
+    fn jobs_that_wait_for_one_another_have_short_slices() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().build().unwrap().block_on(async {
+            let engine = crate::engine::engine(100).unwrap();
+            let epochs = Arc::new(EpochScheduler::on(&engine, 1).unwrap());
+            let module = Module::new(&engine, COUNTER).unwrap();
+            let begin = |_| tokio::spawn(slices(epochs.clone(), module.clone(), MS(500)));
+            let (mut all, mut long) = (0, 0);
+            for job in (0..10).map(begin).collect::<Vec<_>>() {
+                let (more, longer) = job.await.unwrap();
+                all += more;
+                long += longer;
+            }
+            // The machine may let others run between two slices.
+            assert!(long * 10 < all, "{long} of {all} are long");
+        });
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

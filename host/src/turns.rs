@@ -52,6 +52,8 @@ struct State {
     /// Most microseconds by which jobs or clients may have computed more than the other half: what
     /// all long turns take at a time, or the other half would not get back all of it.
     max_lead: i64,
+    /// Microseconds for which jobs have computed, all in all.
+    of_jobs: u64,
 }
 
 /// The queue of one half of the time: the clients', or the jobs'.
@@ -121,6 +123,7 @@ impl Turns {
             jobs: Half::default(),
             lead: 0,
             max_lead: i64::try_from(longest).unwrap_or(i64::MAX),
+            of_jobs: 0,
         })))
     }
 
@@ -134,10 +137,18 @@ impl Turns {
         let more = i64::try_from(micros).unwrap_or(i64::MAX);
         let lead = match who {
             Computing::Client(_) => state.lead.saturating_sub(more),
-            Computing::Application(_) => state.lead.saturating_add(more),
+            Computing::Application(_) => {
+                state.of_jobs += micros;
+                state.lead.saturating_add(more)
+            }
         };
         state.lead = lead.clamp(-state.max_lead, state.max_lead);
         state.half(who).charge(who, micros);
+    }
+
+    /// The time for which jobs have computed, all of them together.
+    pub(crate) fn of_jobs(&self) -> Duration {
+        Duration::from_micros(self.lock().of_jobs)
     }
 
     /// Waits for a turn.
