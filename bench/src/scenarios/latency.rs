@@ -49,7 +49,7 @@ pub(super) async fn sse(compiled: &CompiledApp, report: &mut Report) -> anyhow::
     // of.
     let slow = Setup {
         delay: Duration::from_millis(500),
-        tuning: "wave_items=20",
+        tuning: "wave_items=20 remember_books=0",
         ..Setup::default()
     };
     let logs = hundred_jobs(compiled, slow, 200, Duration::from_millis(20)).await?;
