@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use app::http::Response;
 use app::sse::Event;
 use app::{App, Job, Setup, assert_in_order, eventually, statuses};
-use photos::{ISBNS, SHELF, form, half_a_shelf, half_a_shelf_and_barcode};
+use photos::{ISBNS, SHELF, form, half_a_shelf, quarter_of_a_shelf_and_barcode};
 use serde_json::{Value, json};
 use shape::{assert_event_like, assert_like};
 use stand_ins::{Behaviour, Fault, Quirk, When};
@@ -267,17 +267,19 @@ fn spines_are_read_without_any_provider() {
     assert!(queries.len() <= 8, "{} requests", queries.len());
 }
 
-/// A slow machine, or a busy one, takes longer for a photo than a run may take. What is certain, a
-/// barcode, is kept from the first run on.
+/// A slow machine, or a busy one, takes longer for a photo than a run may take. Each run reads on a
+/// little at least. What is certain, a barcode, is kept from the first run on.
 #[test]
-fn a_photo_is_read_by_as_many_runs_as_it_takes_and_its_barcodes_once() {
-    let app = reading().tuning("run_budget=4000").start();
-    let job = scan(&app, &[&half_a_shelf_and_barcode(ISBNS[0])]);
+fn a_photo_is_read_by_as_many_runs_as_it_takes() {
+    let app = reading().tuning("run_budget=2000").start();
+    let job = scan(&app, &[&quarter_of_a_shelf_and_barcode(ISBNS[0])]);
     assert_in_order(&app.follow(&job));
     let logs = app.logs();
-    let of_reader =
-        |line: &&str| line.contains(r#""component":"reader""#) && line.contains(r#""event":"run""#);
-    let runs = logs.lines().filter(of_reader).count();
+    let reads_on = |line: &&str| {
+        let parts = ["reader", "run", "handed-over"].map(|part| format!("\"{part}\""));
+        parts.iter().all(|part| line.contains(part.as_str()))
+    };
+    let runs = logs.lines().filter(reads_on).count();
     println!("{runs} runs");
     assert!(runs >= 2, "{runs} runs");
 
@@ -293,7 +295,7 @@ fn a_photo_is_read_by_as_many_runs_as_it_takes_and_its_barcodes_once() {
     assert_eq!(gatsby["confidence"], 1.0);
     assert_in_photo(&gatsby["boundingBox"]);
     *found = read;
-    assert!(assert_on_shelf(&results) >= 3, "{:?}", titles(&results));
+    assert!(assert_on_shelf(&results) >= 1, "{:?}", titles(&results));
 }
 
 /// Of a spine that names no book for sure, a person says which of the candidates it is.

@@ -55,10 +55,11 @@ pub(crate) fn barcodes() -> Vec<u8> {
     scene.jpeg(80)
 }
 
-/// The right half of [`SHELF`], seven books, and beside it the barcode of an eighth.
-pub(crate) fn half_a_shelf_and_barcode(isbn: &str) -> Vec<u8> {
+/// The right quarter of [`SHELF`], and beside it the barcode of another book.
+pub(crate) fn quarter_of_a_shelf_and_barcode(isbn: &str) -> Vec<u8> {
     const BESIDE: usize = 400;
-    let photo = vision::Photo::decode(&half_a_shelf()).unwrap();
+    let quarter = right_half(&half_a_shelf());
+    let photo = vision::Photo::decode(&quarter).unwrap();
     let (width, height, rgb) = photo.into_rgb();
     let mut wider = Vec::with_capacity((width + BESIDE) * height * 3);
     for row in rgb.chunks(width * 3) {
@@ -79,7 +80,11 @@ pub(crate) fn half_a_shelf_and_barcode(isbn: &str) -> Vec<u8> {
 
 /// The right half of [`SHELF`]: seven books, read in half the time.
 pub(crate) fn half_a_shelf() -> Vec<u8> {
-    let prepared = vision::prepare(SHELF).unwrap();
+    right_half(SHELF)
+}
+
+fn right_half(photo: &[u8]) -> Vec<u8> {
+    let prepared = vision::prepare(photo).unwrap();
     let [_, right] = vision::halves(&prepared).unwrap();
     right.jpeg
 }

@@ -194,7 +194,7 @@ impl Lease {
         loop {
             let asked = effects.monotonic();
             let answer = engine.read_fresh(async || read(effects, id).await).await;
-            let slow = effects.monotonic() - asked;
+            let slow = effects.monotonic().saturating_sub(asked);
             let problem = match answer {
                 // Our own epoch appears when an earlier write reported an error but was applied.
                 Ok(Some(doc)) if doc.epoch == *given || doc.epoch == own => {

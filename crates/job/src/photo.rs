@@ -186,6 +186,9 @@ impl<E: Effects> Run<'_, E> {
             StepResult::Over(report) => (None, report),
             StepResult::Next(step, report) => (Some(step), report),
         };
+        if next != Some(PhotoStep::Read) {
+            report.paused = None;
+        }
         for detection in &mut report.detections {
             detection.photo = u32::try_from(index).unwrap_or(u32::MAX);
         }
@@ -206,7 +209,7 @@ impl<E: Effects> Run<'_, E> {
                 *photo = PhotoState {
                     status,
                     step: next.unwrap_or_default(),
-                    // A step that another run goes on with is as far as it is.
+                    // A step that another run goes on with keeps its progress.
                     done: if next == Some(photo.step) {
                         photo.done
                     } else {

@@ -37,7 +37,8 @@ const CANCEL_LOOK: Duration = Duration::from_millis(300);
 /// Factor by which a step may take longer than any before without the lease being lost.
 const SLOWER: u32 = 4;
 
-/// Number of runs that read one photo at most. A machine that needs more is too slow for it.
+/// Number of runs that read one photo at most, minutes where a run has 25 s. Each does one step at
+/// least, of about thirty.
 const MAX_RUNS: u8 = 20;
 
 /// Reads the lettering on photos.
@@ -166,7 +167,10 @@ impl<R: SpineReader> SpineStage<R> {
         let runs = paused.as_ref().map_or(0, |paused| paused.runs);
         let state = paused.and_then(|paused| BASE64_STANDARD.decode(paused.state).ok());
         let read = match self.reader.begin(width, height, rgb, state.as_deref()) {
-            Ok(reading) => run.read_spines(index, reading, runs + 1, turn).await?,
+            Ok(reading) => {
+                run.read_spines(index, reading, runs.saturating_add(1), turn)
+                    .await?
+            }
             Err(error) => Read::Failed(error),
         };
         let (lettering, is_cut) = match read {
@@ -234,7 +238,8 @@ impl<E: Effects> Run<'_, E> {
                 return Ok(Read::Whole(reading.finish()));
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
-                self.renew_for(Duration::ZERO).await?;
+                // Compressing the state takes about as long as a step.
+                self.renew_for(longest).await?;
                 let state = (runs < MAX_RUNS).then(|| reading.pause()).flatten();
                 return Ok(match state {
                     Some(state) => Read::Paused(PausedReading {
@@ -254,7 +259,8 @@ impl<E: Effects> Run<'_, E> {
                 let forecast = Forecast::In(tell_every);
                 self.commit(forecast, |root| {
                     if let Some(photo) = root.photos.get_mut(index) {
-                        photo.done = done;
+                        // A run that died may have been further.
+                        photo.done = photo.done.max(done);
                     }
                 })
                 .await?;
@@ -289,7 +295,7 @@ fn engine_failed<E: Effects>(run: &Run<'_, E>, report: PhotoReport, error: Strin
 fn too_slow() -> Failure {
     Failure::new(
         FailureCode::EVisionTimeout,
-        format!("the time of {MAX_RUNS} runs was over before anything was read"),
+        "the time of all runs was over before anything was read",
         "Reading this picture took too long. Please try one of fewer books.",
         true,
     )

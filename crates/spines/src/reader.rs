@@ -134,8 +134,8 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The state of the reading, compressed: some 10 to 100 kB. `None` in the rare case that it is
-    /// larger than a value should be.
+    /// The state of the reading, compressed: some 100 kB while regions are looked for, a tenth of
+    /// that afterwards. `None` in the rare case that it is larger than a value should be.
     #[must_use]
     pub fn pause(&self) -> Option<Vec<u8>> {
         let stage = match &self.stage {

@@ -155,6 +155,25 @@ fn what_is_no_reading_of_the_photo_is_read_from_the_start() {
 }
 
 #[test]
+fn whatever_was_stored_is_read_on_without_a_panic() {
+    let raster = || picture(&[("EMMA", 220.0, 220.0, 90.0)]);
+    let mut reader = Reader::new(raster()).expect("the models load");
+    let mut random = 1u32;
+    while reader.step().expect("the engine runs") != Progress::Finished {
+        let paused = reader.pause().expect("small enough");
+        for _ in 0..8 {
+            let mut damaged = paused.clone();
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let at = random as usize % damaged.len();
+            damaged[at] ^= (random >> 24) as u8 | 1;
+            let mut reader = Reader::resume(raster(), &damaged).expect("the models load");
+            let _ = reader.step();
+            reader.finish();
+        }
+    }
+}
+
+#[test]
 fn a_second_pass_doubles_the_tiles_and_no_line() {
     let mut reader = Reader::new(picture(&[("NORWEGIAN WOOD", 220.0, 220.0, 0.0)])).expect("loads");
     assert_eq!(reader.progress(), Progress::Detecting { done: 0, of: 1 });
@@ -180,7 +199,15 @@ fn a_photo_of_a_shelf_gives_its_titles() {
     let photo = vision::Photo::decode(include_bytes!("../../../tests/data/bookshelf-13.jpg"))
         .expect("a photo");
     let (width, height, rgb) = photo.into_rgb();
-    let lines = read(Raster::new(width, height, rgb).expect("as many pixels as announced"));
+    let raster = Raster::new(width, height, rgb).expect("as many pixels as announced");
+    let mut reader = Reader::new(raster).expect("the models load");
+    let mut largest = 0;
+    while reader.step().expect("the engine runs") != Progress::Finished {
+        largest = largest.max(reader.pause().expect("small enough").len());
+    }
+    println!("paused, it is {largest} bytes at most");
+    assert!(largest < 200_000, "{largest} bytes");
+    let lines = reader.finish();
     for text in [
         "THE BODY KEEPS THE SCORE",
         "Conrad Heart of Darkness and Other Tales",
