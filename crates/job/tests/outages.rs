@@ -1320,11 +1320,12 @@ fn a_library_that_was_imported_before_asks_nobody() {
     }
 }
 
-/// The forecast for watchers is not the provider's, who is not asked.
+/// The forecasts for watchers are not the provider's, who is not asked: the first, and those of a
+/// library that takes more than one commit.
 #[test]
 fn a_remembered_library_is_heard_of_at_once_however_slow_its_provider_is() {
     let world = World::new(|_, _| Treat::Slow(5.0));
-    import(world, vec![list(0..100)]);
+    import(world, vec![list(0..1_000)]);
     let process: &'static Process = Box::leak(Box::new(Process(world)));
     let settings: &'static Settings = Box::leak(Box::new(Settings::local()));
     let keyring: &'static Keyring = Box::leak(Box::new(Keyring::new(b"secret")));
@@ -1336,7 +1337,7 @@ fn a_remembered_library_is_heard_of_at_once_however_slow_its_provider_is() {
     let heard = Rc::new(Cell::new(None));
     let listener = heard.clone();
     let create = async move {
-        let created = engine.create(&new, &list(0..100)).await.unwrap();
+        let created = engine.create(&new, &list(0..1_000)).await.unwrap();
         let watch = async {
             let state = engine.inspect(&id).await.unwrap();
             let mut watcher = engine.watch(id, engine.observer(None, false), state);
