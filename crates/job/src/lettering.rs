@@ -45,6 +45,15 @@ pub struct ReadLine {
     pub confidence: f32,
 }
 
+/// A reading whose run's time was over, for the next run to go on with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PausedReading {
+    /// Number of runs that have read.
+    pub(crate) runs: u8,
+    /// The state of the reading, in base64.
+    pub(crate) state: String,
+}
+
 impl Lettering {
     /// The detections on the photo: the books that spines name, and the text on other spines.
     pub(crate) fn detections(&self, found: &SpinesFound) -> Vec<(Detection, Named)> {

@@ -16,11 +16,10 @@ use crate::document::{
 };
 use crate::effects::Effects;
 use crate::keys;
-use crate::lettering::{Lettering, Named};
+use crate::lettering::{Lettering, Named, PausedReading};
 use crate::memory;
 use crate::plan::wave_size;
 use crate::provider::first_wave;
-use crate::reading::PausedReading;
 use crate::run::Run;
 use crate::storage::{Stop, to_json};
 use crate::work::StageOutcome;

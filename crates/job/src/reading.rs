@@ -8,14 +8,13 @@
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use serde::{Deserialize, Serialize};
 use vision::VisionKind;
 
 use crate::cadence::Forecast;
 use crate::compute::{QueueTurn, Work};
 use crate::document::{Component, Failure, FailureCode, PhotoStep, Pipeline, Root, Stage};
 use crate::effects::{Effects, Turn};
-use crate::lettering::{Lettering, go_closer};
+use crate::lettering::{Lettering, PausedReading, go_closer};
 use crate::photo::{PhotoReport, StepResult, decode, image_failure, interrupted, part_is_missing};
 use crate::run::{Run, read_upload};
 use crate::storage::Stop;
@@ -74,15 +73,6 @@ pub trait SpineReading {
 
     /// Ends the reading; returns what has been read so far.
     fn finish(self) -> Lettering;
-}
-
-/// A reading whose run's time was over, for the next run to go on with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PausedReading {
-    /// Number of runs that have read.
-    runs: u8,
-    /// The state of the reading, in base64.
-    state: String,
 }
 
 /// How the reading of a photo ended in a run.
