@@ -200,7 +200,10 @@ function outcome(job, again, retry) {
 		const failed = lost ?? (state.status !== 'completed' && (state.error ?? {}));
 		const parts = failed ? failure(failed) : [h('h2', state.message ?? 'Done')];
 		if (!lost && (state.status !== 'failed' || job.books.length || results?.photos)) parts.push(figuresOf(job), ...mending(job), readHere(results), remarks(results ?? {}), how(results?.reading), results?.problem && h('p.bad', results.problem));
+		// Who has reached a button by keyboard keeps it when the results come.
+		const at = element.contains(document.activeElement) && document.activeElement.textContent;
 		element.replaceChildren(...parts.filter(Boolean));
+		if (at) [...element.querySelectorAll('a, button, summary')].find(({ textContent }) => textContent === at)?.focus({ preventScroll: true });
 		element.classList.toggle('failed', Boolean(failed) && state.status !== 'canceled');
 	}
 
