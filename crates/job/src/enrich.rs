@@ -199,9 +199,6 @@ impl Enrichment {
                 _ if begun.is_empty() && next >= run.root.total => Forecast::In(Duration::ZERO),
                 // Whether the next books are remembered is not known yet.
                 of_answers if begun.is_empty() => remembered_books.first_wave(of_answers),
-                _ if begun.front().is_some_and(|(_, _, known)| is_known(known)) => {
-                    Forecast::In(run.engine.settings.commit_interval)
-                }
                 Forecast::In(time) => Forecast::In(time.max(run.engine.settings.commit_interval)),
                 expect => expect,
             };
