@@ -151,11 +151,9 @@ fn an_answer_over_its_budget_is_cut_and_the_job_s_own_stream_goes_on_where_it_st
         }
     }
     while !events.last().is_some_and(Event::is_terminal) {
-        let mut request = app.request("GET", &format!("{}{query}", job.sse_url));
-        if let Some(last) = events.last() {
-            request = request.header("last-event-id", &last.id);
-        }
-        events.extend(Stream::open(request).rest());
+        let last = events.last().map(|event| event.id.clone());
+        let path = format!("{}{query}", job.sse_url);
+        events.extend(app.resume(&path, last.as_deref()).rest());
     }
     assert_whole(&app, &job, query, &events);
 }

@@ -49,22 +49,14 @@ fn assert_whole(app: &App, redis: &Server, job: &Job, events: &[Event]) {
     assert_eq!(redis.keys("job/*/up/*"), Vec::<String>::new());
 }
 
-/// The runs that a host has logged when they ended, those not that only looked.
-fn runs(app: &App, job: &Job) -> Vec<Value> {
-    let log = app.state().join("logs/enrichment_stderr.txt");
-    let log = std::fs::read_to_string(log).unwrap_or_default();
-    log.lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["event"] == "run" && line["jobId"] == *job.id)
-        .filter(|line| line["outcome"] != "nothing-to-do")
-        .collect()
-}
-
 /// All runs of a job that has ended, which its last run says a little later.
 fn all_runs(apps: &[&App], job: &Job) -> Vec<Value> {
     let mut all = Vec::new();
     eventually("the last run is over", || {
-        all = apps.iter().flat_map(|app| runs(app, job)).collect();
+        all = apps
+            .iter()
+            .flat_map(|app| app.runs("enrichment", job))
+            .collect();
         all.iter().any(|run| run["stage"] == "complete")
     });
     all
@@ -107,9 +99,8 @@ fn a_stream_that_breaks_with_its_host_is_resumed_at_another() {
     events.extend(stream.rest());
     assert!(!stream.is_finished());
     let last = &events.last().unwrap().id;
-    let request = one.request("GET", &with_books(&job));
-    let request = request.header("last-event-id", last);
-    events.extend(app::sse::Stream::open(request).rest());
+    let rest = one.resume(&with_books(&job), Some(last)).rest();
+    events.extend(rest);
     assert_whole(&one, &redis, &job, &events);
 }
 
@@ -289,7 +280,9 @@ fn a_redis_that_hangs_for_longer_than_a_lease_only_delays() {
     let streams = [&one, &two].map(|app| app.stream(&with_books(&job)));
     one.wait_for_books(&job, 60);
     redis.signal("STOP");
-    eventually("its run gives up", || !runs(&one, &job).is_empty());
+    eventually("its run gives up", || {
+        !one.runs("enrichment", &job).is_empty()
+    });
     redis.signal("CONT");
     for mut stream in streams {
         assert_whole(&two, &redis, &job, &stream.rest());

@@ -173,11 +173,9 @@ fn outlive_handlers(platform: &str) {
         .is_none_or(|event: &app::sse::Event| !event.is_terminal())
     {
         assert!(start.elapsed() < TIME_LIMIT, "it does not end");
-        let mut request = app.request("GET", &format!("{}?books=1", job.sse_url));
-        if let Some(last) = events.last() {
-            request = request.header("last-event-id", &last.id);
-        }
-        events.extend(app::sse::Stream::open(request).rest());
+        let last = events.last().map(|event| event.id.clone());
+        let path = format!("{}?books=1", job.sse_url);
+        events.extend(app.resume(&path, last.as_deref()).rest());
         streams += 1;
     }
     assert_in_order(&events);

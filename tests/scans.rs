@@ -274,16 +274,8 @@ fn a_photo_is_read_by_as_many_runs_as_it_takes() {
     let app = reading().tuning("run_budget=2000").start();
     let job = scan(&app, &[&quarter_of_a_shelf_and_barcode(ISBNS[0])]);
     assert_in_order(&app.follow(&job));
-    let logs = app.logs();
-    let of_reader = |line: &&str| {
-        let parts = ["reader", "run", "handed-over"].map(|part| format!("\"{part}\""));
-        parts.iter().all(|part| line.contains(part.as_str()))
-    };
-    // Each line is in the log of its component, too.
-    let lines = logs.lines().filter(of_reader);
-    let runs: BTreeSet<&str> = lines
-        .filter_map(|line| line.find('{').map(|at| &line[at..]))
-        .collect();
+    let mut runs = app.runs("reader", &job);
+    runs.retain(|run| run["outcome"] == "handed-over");
     assert!(runs.len() >= 2, "{runs:?}");
 
     let results = app.results(&job);

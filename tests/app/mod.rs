@@ -429,6 +429,17 @@ impl App {
     }
 
     /// The logs of the host and of the components.
+    /// The runs of a job that a component has logged when they ended, those not that only looked.
+    pub(crate) fn runs(&self, component: &str, job: &Job) -> Vec<Value> {
+        let log = self.state().join(format!("logs/{component}_stderr.txt"));
+        let log = std::fs::read_to_string(log).unwrap_or_default();
+        log.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line["event"] == "run" && line["jobId"] == *job.id)
+            .filter(|line| line["outcome"] != "nothing-to-do")
+            .collect()
+    }
+
     pub(crate) fn logs(&self) -> String {
         let mut logs = std::fs::read_to_string(self.state().join("stderr")).unwrap();
         for file in std::fs::read_dir(self.state().join("logs")).unwrap() {
