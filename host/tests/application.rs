@@ -765,6 +765,19 @@ fn work_after_a_response_is_waited_for_at_the_end() {
 }
 
 #[test]
+fn work_that_asks_for_more_at_the_end_is_told_at_once_that_it_is_the_end() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let host = Host::start_in(dir.clone(), &[]);
+    assert_eq!(host.text("/after?key=late&ms=500&ask=/echo/1"), "accepted");
+    let (status, _) = host.end();
+    assert!(status.success(), "{status}");
+    let host = Host::start_in(dir, &[]);
+    let answer = host.text("/kv?op=text&key=late");
+    assert!(answer.starts_with("Ok(Some(\"503"), "{answer}");
+    assert!(answer.contains("shutting down"), "{answer}");
+}
+
+#[test]
 fn what_cannot_start_says_why() {
     let fails = |dir: &Path, arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_host"))

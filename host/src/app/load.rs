@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -95,6 +96,7 @@ impl App {
             metrics,
             traces: settings.traces,
             room: Arc::new(Semaphore::new(settings.max_instances as usize)),
+            is_ending: AtomicBool::new(false),
             max_instances: settings.max_instances,
             memory: MemoryPool::new(settings.memory, memory::WAIT),
             clients: Clients::new(

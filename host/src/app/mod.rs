@@ -6,6 +6,7 @@ mod load;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,7 @@ pub struct App {
     traces: Option<Traces>,
     room: Arc<Semaphore>,
     max_instances: u32,
+    is_ending: AtomicBool,
     memory: MemoryPool,
     clients: Clients,
     address: OnceLock<SocketAddr>,
@@ -159,8 +161,11 @@ impl App {
         self.address.get().copied().unwrap_or(UNKNOWN)
     }
 
-    /// Waits until no handler runs any more, but no longer than `limit`. True if none does.
+    /// Waits until no handler runs any more, but no longer than `limit`. True if none does. Those
+    /// that run get no answer from the application itself: what they would begin goes on when the
+    /// store's next host starts.
     pub async fn drain(&self, limit: Duration) -> bool {
+        self.is_ending.store(true, Ordering::Relaxed);
         let all = self.room.acquire_many(self.max_instances);
         tokio::time::timeout(limit, all).await.is_ok()
     }
@@ -265,6 +270,9 @@ impl App {
             || Error::HttpRequestBodySize(None),
         );
 
+        if self.is_ending.load(Ordering::Relaxed) {
+            return busy("the application is shutting down");
+        }
         let free = self.room.clone().acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(INSTANCE_WAIT, free).await else {
             self.counters.rejected(&component.id);

@@ -27,7 +27,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "echo" => echo(request, out).await,
         "upper" => upper(request, out).await,
         "ticks" => ticks(out, number("count"), number("ms")).await,
-        "after" => after(out, &text("key"), number("ms"), &text("until")).await,
+        "after" => after(out, &text).await,
         "kv" => answer(out, kv(&text("op"), &text("key"), number("bytes"))).await,
         "denied" => answer(out, format!("{:?}", Store::open("other").err())).await,
         "variable" => answer(out, format!("{:?}", variables::get(&text("name")))).await,
@@ -119,15 +119,20 @@ async fn bytes(out: ResponseOutparam, count: u64) {
     }
 }
 
-/// Goes on after its answer for so long, and until a key is there, if one is named.
-async fn after(out: ResponseOutparam, key: &str, ms: u64, until: &str) {
+/// Goes on after its answer for so long, until a key is there, if one is named, and asks the
+/// application itself, if a path is.
+async fn after(out: ResponseOutparam, text: &impl Fn(&str) -> String) {
     answer(out, "accepted".to_owned()).await;
-    pause(ms);
+    pause(text("ms").parse().unwrap_or_default());
     let store = Store::open_default().expect("allowed");
-    while !until.is_empty() && !store.exists(until).expect("asked") {
+    while !text("until").is_empty() && !store.exists(&text("until")).expect("asked") {
         pause(5);
     }
-    store.set(key, b"done").expect("set");
+    let done = match text("ask") {
+        path if path.is_empty() => "done".to_owned(),
+        path => fetch(&path).await,
+    };
+    store.set(&text("key"), done.as_bytes()).expect("set");
 }
 
 fn pause(ms: u64) {
