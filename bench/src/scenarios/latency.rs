@@ -52,7 +52,7 @@ pub(super) async fn sse(compiled: &CompiledApp, report: &mut Report) -> anyhow::
         tuning: "wave_items=20 remember_books=0",
         ..Setup::default()
     };
-    let logs = hundred_jobs(compiled, slow, 200, Duration::from_millis(20)).await?;
+    let logs = many_jobs(compiled, slow, 100, 200, Duration::from_secs(2)).await?;
     let what = "100 jobs, 1 stream each, begun in 2 s";
     let figure = Figure::of(name, what, "ms", &logs).against(&native);
     report.add(figure.goal(Statistic::P50, 3.0).goal(Statistic::P99, 15.0));
@@ -60,28 +60,44 @@ pub(super) async fn sse(compiled: &CompiledApp, report: &mut Report) -> anyhow::
         delay: Duration::from_millis(500),
         ..Setup::default()
     };
-    let logs = hundred_jobs(compiled, slow, 1_200, Duration::ZERO).await?;
+    let logs = many_jobs(compiled, slow, 100, 1_200, Duration::ZERO).await?;
     let what = "the same at once, 6 times the books";
     report.add(Figure::of(name, what, "ms", &logs).against(&native));
+    thousand_jobs(compiled, report).await
+}
+
+/// Measures a thousand jobs that follow each other closely and wait ten seconds for each answer.
+async fn thousand_jobs(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
+    let setup = Setup {
+        delay: Duration::from_secs(10),
+        tuning: "wave_items=20 remember_books=0",
+        arguments: &["--max-instances", "3000"],
+        ..Setup::default()
+    };
+    let logs = many_jobs(compiled, setup, 1_000, 60, Duration::from_secs(40)).await?;
+    let what = "1,000 jobs, 1 stream each, begun in 40 s";
+    let figure = Figure::of("latency-sse", what, "ms", &logs);
+    report.add(figure.goal(Statistic::P99, 50.0));
     Ok(())
 }
 
-/// Imports of so many rows, each begun so long after the one before.
-async fn hundred_jobs(
+/// So many imports of so many rows, begun evenly within so long.
+async fn many_jobs(
     compiled: &CompiledApp,
     setup: Setup,
+    jobs: u32,
     rows: usize,
-    apart: Duration,
+    within: Duration,
 ) -> anyhow::Result<Vec<f64>> {
     let app = compiled.start(setup).await?;
     // How long providers take is known of those that have been asked before.
     let few = importing(stand_ins::library(20));
     app.client.submit_and_follow(&few).await?;
     let library = importing(stand_ins::library(rows));
-    let jobs = (0..100).map(|job| {
+    let jobs = (0..jobs).map(|job| {
         let (app, library) = (&app, &library);
         async move {
-            tokio::time::sleep(apart * job).await;
+            tokio::time::sleep(within * job / jobs).await;
             app.client.submit_and_follow(library).await
         }
     });
