@@ -14,6 +14,7 @@ use app::{App, Job, LIBRARY, Setup, assert_in_order, connect, eventually};
 use edge::{Body, BoxError, Edge, HttpUpstream, Upstream};
 use futures::future::BoxFuture;
 use serde_json::Value;
+use stand_ins::{Behaviour, Fault};
 
 /// An application that comes back at another address.
 #[derive(Clone)]
@@ -200,6 +201,38 @@ fn an_event_stream_that_the_application_cuts_is_unbroken() {
     let results = app.results(&job);
     assert_eq!(books.count(), results["books"].as_array().unwrap().len());
     assert_eq!(events.last().unwrap().name, "completed");
+}
+
+#[test]
+fn a_stream_of_two_jobs_goes_on_when_one_of_them_is_over() {
+    let mut app = Setup::new()
+        .variable("provider_timeout_s", "20")
+        .tuning("lease=600 lease_renew=200 write_delay=100")
+        .variable(Front::SECRET.0, Front::SECRET.1)
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    let front = Front::of(&app);
+    let [one, other] = [3, 10].map(|books| app.import(&stand_ins::library(books)));
+    let path = format!("/api/v2/imports/stream?jobIds={},{}", one.id, other.id);
+    let mut stream = Stream::open(Request::new(front.address, "GET", &path));
+    for job in [&one, &other] {
+        eventually("its provider is asked", || {
+            app.status(job)["status"] == "processing"
+        });
+    }
+    let cancel = app.request("DELETE", &one.status_url).bearer(&one.token);
+    cancel.send().data(200);
+    let first = std::iter::from_fn(|| stream.event()).find(|event| event.is_terminal());
+    assert_eq!(first.unwrap().data["jobId"], one.id.as_str());
+    app.kill();
+    app.sandbox.open_library().behave(Behaviour::default());
+    app.start_again();
+    front.follow(&app);
+    let rest = stream.rest();
+    assert!(stream.is_finished());
+    let ends = rest.iter().filter(|event| event.is_terminal());
+    let ends: Vec<_> = ends.map(|end| (&*end.name, &end.data["jobId"])).collect();
+    assert_eq!(ends, [("completed", &Value::from(other.id.as_str()))]);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use crate::{
     body::Linger,
     config::Times,
+    ends::{self, Ends},
     headers::{EDGE_PARK, EDGE_POSITION, EDGE_SNAPSHOTS, LAST_EVENT_ID},
-    hub::{AcceptedStream, BlockContent, Kind, Reason, Resumed, Streams, Subscriber},
+    hub::{AcceptedStream, BlockContent, Continuation, Kind, Reason, Resumed, Streams, Subscriber},
     mend::{self, CutShort, HEARTBEAT},
     metrics::Metrics,
     outbox::{Delivery, Outgoing},
@@ -55,13 +56,11 @@ pub(crate) enum End {
 
 /// State of reading one upstream stream.
 pub(crate) struct EventReader {
-    /// The events after which the stream may be over.
-    terminal: Vec<String>,
+    ends: Ends,
     /// The events that a later event about the same job replaces.
     snapshots: Vec<String>,
     position: Position,
     opening: Opening,
-    is_over: bool,
     ends_with_retry: bool,
     is_mended: bool,
     mends_budgets: bool,
@@ -110,7 +109,7 @@ impl EventReader {
             let parked = fields.data.as_deref().and_then(Parked::read);
             return parked.map_or(BlockContent::End(End::Cut), BlockContent::Parked);
         }
-        self.is_over = self.terminal.contains(&fields.event);
+        let is_end = self.ends.count(&fields.event);
         let Some(id) = fields.id else {
             return said(None, None, None);
         };
@@ -121,7 +120,7 @@ impl EventReader {
         let subject = self.position.first_behind(&position);
         self.position.advance(&position);
         // An end may say no more than that there is none to come.
-        if subject.is_none() && self.is_over {
+        if subject.is_none() && is_end {
             return said(None, None, None);
         }
         let slot = self.snapshots.contains(&fields.event).then_some(subject);
@@ -134,11 +133,11 @@ impl EventReader {
             true => End::Clean,
             false => End::Cut,
         };
-        if self.is_over {
+        if self.ends.are_all_told() {
             return Some(End::Clean);
         }
         let is_the_budget = self.ends_with_retry && !self.mends_budgets;
-        let may_be_all = is_clean && self.terminal.is_empty() && !self.ends_with_retry;
+        let may_be_all = is_clean && !self.ends.are_known() && !self.ends_with_retry;
         if !self.is_mended || is_the_budget || may_be_all {
             return Some(as_it_came);
         }
@@ -184,9 +183,11 @@ impl Kind for Events {
         match response.status() {
             StatusCode::OK if mend::is_mendable(&Method::GET, &response) => {
                 match stream_key(response.headers()) {
-                    Some(key) if key == request.key => {
-                        Resumed::Stream(self.stream(response.into_body()), may_park)
-                    }
+                    Some(key) if key == request.key => Resumed::Stream(Continuation {
+                        may_park,
+                        ends: ends::left(response.headers()),
+                        stream: self.stream(response.into_body()),
+                    }),
                     Some(_) => Resumed::Refused,
                     // It only says when to ask again.
                     None => Resumed::Unavailable,
@@ -199,6 +200,10 @@ impl Kind for Events {
             status if status.is_server_error() => Resumed::Unavailable,
             _ => Resumed::Refused,
         }
+    }
+
+    fn go_on(&self, reader: &mut EventReader, ends: usize) {
+        reader.ends.begin_again(ends);
     }
 
     fn read(&self, reader: &mut EventReader, block: &Block, may_park: bool) -> BlockContent<Self> {
@@ -285,11 +290,10 @@ impl Streams<Events> {
             .or_else(|| visible(&newcomer.headers, &LAST_EVENT_ID))
             .map(str::to_owned);
         let reader = EventReader {
-            terminal: mend::terminal(&parts.headers),
-            snapshots: mend::names(&parts.headers, &EDGE_SNAPSHOTS),
+            ends: Ends::of(&parts.headers),
+            snapshots: ends::names(&parts.headers, &EDGE_SNAPSHOTS),
             position: position.clone(),
             opening: Opening::First,
-            is_over: false,
             ends_with_retry: false,
             is_mended: newcomer.may_lead,
             mends_budgets: self.kind.mends_budgets && newcomer.may_lead,

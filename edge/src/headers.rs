@@ -16,6 +16,7 @@ pub(crate) const EDGE_ORIGIN: HeaderName = HeaderName::from_static("x-edge-origi
 pub(crate) const EDGE_LABEL: HeaderName = HeaderName::from_static("x-edge-label");
 pub(crate) const EDGE_CAP: HeaderName = HeaderName::from_static("x-edge-cap");
 pub(crate) const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
+pub(crate) const EDGE_ENDS: HeaderName = HeaderName::from_static("x-edge-ends");
 pub(crate) const EDGE_POSITION: HeaderName = HeaderName::from_static("x-edge-position");
 pub(crate) const EDGE_SNAPSHOTS: HeaderName = HeaderName::from_static("x-edge-snapshots");
 /// The header that offers to keep a stream while it has nothing to say.

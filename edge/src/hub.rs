@@ -71,6 +71,9 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
         may_park: bool,
     ) -> impl Future<Output = Resumed> + Send;
 
+    /// Begins to read another answer, which tells so many ends of what the stream is about.
+    fn go_on(&self, reader: &mut Self::Reader, ends: usize);
+
     /// Reads a block; `may_park`: the answer that it belongs to may be parked.
     fn read(&self, reader: &mut Self::Reader, block: &Block, may_park: bool) -> BlockContent<Self>;
 
@@ -109,14 +112,23 @@ pub(crate) enum BlockContent<K: Kind> {
 
 /// The answer to a request for the rest of a stream.
 pub(crate) enum Resumed {
-    /// The stream goes on; whether it may be parked.
-    Stream(EventStream, bool),
+    /// The stream goes on.
+    Stream(Continuation),
     /// The stream is complete.
     Over,
     /// The credentials of this listener were refused.
     Refused,
     /// No response, or an error that may pass.
     Unavailable,
+}
+
+/// An answer that goes on with a stream.
+pub(crate) struct Continuation {
+    pub(crate) stream: EventStream,
+    /// Whether the edge offered to park the stream.
+    pub(crate) may_park: bool,
+    /// Number of ends that it tells.
+    pub(crate) ends: usize,
 }
 
 /// Why the edge ends a client's stream.
@@ -536,7 +548,10 @@ impl<K: Kind> Feed<K> {
             let backoff = backoff.get_or_insert_with(|| Backoff::new(&self.streams.times));
             let may_park = fruitless < MAX_FRUITLESS;
             match self.resume(backoff, may_park).await {
-                Some((resumed, is_offered)) => (stream, self.may_park) = (resumed, is_offered),
+                Some(answer) => {
+                    self.streams.kind.go_on(&mut self.reader, answer.ends);
+                    (stream, self.may_park) = (answer.stream, answer.may_park);
+                }
                 None => break Over::Ended,
             }
         };
@@ -703,11 +718,7 @@ impl<K: Kind> Feed<K> {
 
     /// Asks for the rest until there is an answer or the time for retries is over; the listeners
     /// get keep-alives meanwhile.
-    async fn resume(
-        &mut self,
-        backoff: &mut Backoff,
-        may_park: bool,
-    ) -> Option<(EventStream, bool)> {
+    async fn resume(&mut self, backoff: &mut Backoff, may_park: bool) -> Option<Continuation> {
         let Self {
             hub,
             streams,
@@ -746,7 +757,7 @@ async fn ask<K: Kind>(
     streams: &Streams<K>,
     backoff: &mut Backoff,
     may_park: bool,
-) -> Option<(EventStream, bool)> {
+) -> Option<Continuation> {
     let kind = &streams.kind;
     loop {
         let in_time = select! {
@@ -766,7 +777,7 @@ async fn ask<K: Kind>(
                 resumed = tokio::time::timeout_at(backoff.deadline(), asked) => resumed,
             };
             match resumed {
-                Ok(Resumed::Stream(stream, may_park)) => return Some((stream, may_park)),
+                Ok(Resumed::Stream(answer)) => return Some(answer),
                 Ok(Resumed::Over) => {
                     hub.close(&kind.end(Reason::Over));
                     return None;

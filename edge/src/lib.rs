@@ -24,6 +24,7 @@ mod caller;
 mod client_stream;
 mod config;
 mod connections;
+mod ends;
 mod events;
 mod handshake;
 mod head;

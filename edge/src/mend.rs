@@ -4,16 +4,15 @@
 use crate::{
     backoff::Backoff,
     config::Times,
-    headers::{EDGE_TERMINAL, LAST_EVENT_ID},
+    ends::{self, Ends},
+    headers::LAST_EVENT_ID,
     metrics::Metrics,
     sse::{Block, EventStream, Next},
     upstream::{Body, BodyError, Upstream},
 };
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
-};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use std::sync::Arc;
@@ -52,33 +51,20 @@ pub(crate) fn is_mendable<B>(method: &Method, response: &Response<B>) -> bool {
         && !response.headers().contains_key(header::CONTENT_ENCODING)
 }
 
-/// The names that a header lists.
-pub(crate) fn names(headers: &HeaderMap, header: &HeaderName) -> Vec<String> {
-    let listed = headers.get(header).and_then(|names| names.to_str().ok());
-    let names = listed.into_iter().flat_map(|names| names.split(','));
-    names.map(|name| name.trim().to_owned()).collect()
-}
-
-/// The events after which a stream may be over.
-pub(crate) fn terminal(headers: &HeaderMap) -> Vec<String> {
-    names(headers, &EDGE_TERMINAL)
-}
-
 impl Mender {
     /// Replaces the body by one that outlives the upstream's.
     pub(crate) fn mend(self, response: Response<Body>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
-        let terminal = terminal(&parts.headers);
+        let ends = Ends::of(&parts.headers);
         self.metrics.streams_open.inc();
         let open = OpenStream(self.metrics.clone());
         let mended = Mended {
             phase: Phase::Reading(self.stream(body), Instant::now()),
-            terminal,
+            ends,
             last_id: None,
             last_event: None,
             has_begun: false,
-            is_over: false,
             ends_with_retry: false,
             has_news: true,
             backoff: None,
@@ -109,7 +95,8 @@ impl Mender {
 
 /// The outcome of asking for the rest of a stream.
 enum Resumed {
-    Stream(EventStream),
+    /// The stream goes on, and tells so many ends.
+    Stream(EventStream, usize),
     Over,
     Cut,
 }
@@ -128,7 +115,8 @@ impl Mender {
             };
             match response.status() {
                 StatusCode::OK if is_mendable(&Method::GET, &response) => {
-                    return Resumed::Stream(self.stream(response.into_body()));
+                    let ends = ends::left(response.headers());
+                    return Resumed::Stream(self.stream(response.into_body()), ends);
                 }
                 StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => {
                     return Resumed::Over;
@@ -155,12 +143,11 @@ impl Drop for OpenStream {
 struct Mended {
     mender: Arc<Mender>,
     phase: Phase,
-    terminal: Vec<String>,
+    ends: Ends,
     last_id: Option<String>,
     /// The last event that the client got.
     last_event: Option<Block>,
     has_begun: bool,
-    is_over: bool,
     ends_with_retry: bool,
     /// Whether the present upstream body has brought anything new.
     has_news: bool,
@@ -194,13 +181,10 @@ impl Mended {
                                 break Ok(bytes);
                             }
                         }
-                        Next::Ended
-                            if self.is_over
-                                || (self.terminal.is_empty() && !self.ends_with_retry) =>
-                        {
+                        Next::Ended | Next::Cut(_) if self.ends.are_all_told() => return None,
+                        Next::Ended if !self.ends.are_known() && !self.ends_with_retry => {
                             return None;
                         }
-                        Next::Cut(_) if self.is_over => return None,
                         Next::Ended | Next::Cut(_) => {
                             self.has_news |= lived >= self.mender.times.retry_longest;
                             if self.last_event.is_some() && self.last_id.is_none() {
@@ -221,8 +205,9 @@ impl Mended {
                     };
                     self.backoff = Some(backoff);
                     match resumed {
-                        Resumed::Stream(stream) => {
-                            self.phase = Phase::Reading(stream, Instant::now())
+                        Resumed::Stream(stream, ends) => {
+                            self.ends.begin_again(ends);
+                            self.phase = Phase::Reading(stream, Instant::now());
                         }
                         Resumed::Over => return None,
                         Resumed::Cut => break Err(BodyError::new(CutShort)),
@@ -247,12 +232,12 @@ impl Mended {
         self.ends_with_retry = false;
         let fields = block.fields();
         if fields.data.is_some() {
+            self.ends.count(&fields.event);
             let is_repeated = !self.has_news && self.last_event.as_ref() == Some(&block);
             if is_repeated {
                 return None;
             }
             self.has_news = true;
-            self.is_over = self.terminal.contains(&fields.event);
             self.last_event = Some(block.clone());
         }
         if fields.id.is_some() {

@@ -5,7 +5,7 @@ use crate::{
     caller::Caller,
     config::Times,
     headers::{self, EDGE_CAP, EDGE_LABEL, EDGE_ORIGIN, EDGE_PROTOCOL, LAST_EVENT_ID, STREAM_KEY},
-    hub::{BlockContent, Kind, Reason, Resumed, Subscriber},
+    hub::{BlockContent, Continuation, Kind, Reason, Resumed, Subscriber},
     metrics::Metrics,
     outbox::Delivery,
     parking::{PARKED, Parked, Parking},
@@ -291,12 +291,19 @@ impl Kind for Relay {
 
     async fn resume(&self, session: &Session, last_id: Option<&str>, may_park: bool) -> Resumed {
         match self.open(session, last_id, may_park).await {
-            Opened::Accepted(accepted) => Resumed::Stream(accepted.stream, accepted.may_park),
+            Opened::Accepted(accepted) => Resumed::Stream(Continuation {
+                stream: accepted.stream,
+                may_park: accepted.may_park,
+                ends: 1,
+            }),
             Opened::Over => Resumed::Over,
             Opened::Refused(_) => Resumed::Refused,
             Opened::Unavailable(_) => Resumed::Unavailable,
         }
     }
+
+    /// A socket is over with its close.
+    fn go_on(&self, (): &mut (), _ends: usize) {}
 
     fn read(&self, (): &mut (), block: &Block, may_park: bool) -> BlockContent<Self> {
         match read(block) {

@@ -98,6 +98,30 @@ async fn a_clean_end_is_an_end_unless_the_terminal_events_are_known() {
 }
 
 #[tokio::test]
+async fn a_stream_of_several_is_over_when_the_last_of_them_is() {
+    for sharing in ["", "&key=k&position=1"] {
+        for cleanly in [true, false] {
+            let app = App::start().await;
+            let edge = Served::start(config(), &app).await;
+            let topic = app.world.topic("a");
+            let path = format!("/events/a?terminal=completed&ends=2{sharing}");
+            let mut reader = Reader::open(&edge, &path, &[]).await;
+            topic.say("completed", "one");
+            assert_eq!(reader.text().await, "retry: 5000\n\n");
+            assert_eq!(reader.text().await, event(1, "completed", "one"));
+            app.world.cut(cleanly);
+            until(|| app.world.streams.load(SeqCst) == 0 || app.world.begun.load(SeqCst) == 2)
+                .await;
+            topic.say("processing", "the other");
+            topic.say("completed", "the other");
+            let rest = event(2, "processing", "the other") + &event(3, "completed", "the other");
+            assert_eq!(reader.rest().await, (rest, true), "{path}, {cleanly}");
+            assert_eq!(app.world.seen(&http::Method::GET, "/events/a").len(), 2);
+        }
+    }
+}
+
+#[tokio::test]
 async fn heartbeats_go_on_while_the_upstream_is_away() {
     let app = App::start().await;
     let mut config = config();

@@ -17,6 +17,8 @@ use crate::inspect;
 /// The header that names for an edge the events that end a stream: a runtime that fails may end the
 /// body as if all were well.
 const EDGE_TERMINAL: HeaderName = HeaderName::from_static("x-edge-terminal");
+/// Tells an edge how many such events the stream tells, if not one.
+const EDGE_ENDS: HeaderName = HeaderName::from_static("x-edge-ends");
 /// Tells an edge which events a later one replaces.
 const EDGE_SNAPSHOTS: HeaderName = HeaderName::from_static("x-edge-snapshots");
 /// Tells an edge the id that the answer begins after.
@@ -64,7 +66,7 @@ async fn stream_of(
         .and_then(|id| sse::positions(id, ids.len()))
         .unwrap_or_default();
     let mut jobs = Vec::with_capacity(ids.len());
-    let (mut has_everything, mut is_verified) = (true, true);
+    let (mut ends, mut is_verified) = (0, true);
     let mut created = Vec::with_capacity(ids.len());
     for (n, id) in ids.iter().enumerate() {
         let inspection = match inspect(exchange, id).await {
@@ -84,11 +86,12 @@ async fn stream_of(
         let mut observer = exchange.engine().observer(last, spelling.books);
         // What a running job does not show yet is verified as it goes.
         is_verified &= observer.verify(root, StoreLag::Possible);
-        has_everything &=
+        let has_everything =
             matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));
+        ends += usize::from(!has_everything);
         jobs.push((observer, inspection));
     }
-    if has_everything {
+    if ends == 0 {
         return Ok(Some(Response {
             status: 204,
             headers: HeaderMap::new(),
@@ -98,6 +101,9 @@ async fn stream_of(
     let (budget, reconnect_after) = stream::budget(exchange);
     let mut headers = headers();
     headers.insert(EDGE_TERMINAL, HeaderValue::from_static(sse::ENDS));
+    if ends != 1 {
+        headers.insert(EDGE_ENDS, HeaderValue::from(ends));
+    }
     headers.insert(EDGE_SNAPSHOTS, HeaderValue::from_static(sse::SNAPSHOTS));
     let told: Vec<_> = jobs
         .iter()

@@ -187,7 +187,7 @@ fn answer(status: u16, body: impl Into<Bytes>) -> Response<Body> {
 }
 
 /// `GET /ws/session?topic=&token=&key=&label=&cap=&preamble=` and `GET
-/// /events/<topic>?terminal=&each=&retry=`.
+/// /events/<topic>?terminal=&ends=&each=&retry=`.
 fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -> Response<Body> {
     let asked = parameters(&seen.target);
     let topic = world.topic(name);
@@ -227,7 +227,16 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         (name.to_owned(), say)
     };
     let no_budget = seen.header("x-stream-budget") == Some("0");
+    // A stream of several subjects says the end of each.
+    let told = {
+        let entries = topic.entries.lock().unwrap();
+        let told = entries.iter().take(from);
+        told.filter(|entry| entry.event == terminal).count()
+    };
+    let ends = asked.get("ends").and_then(|ends| ends.parse().ok());
+    let ends = ends.map(|ends: usize| ends - told);
     tokio::spawn(async move {
+        let mut ends_left = ends.unwrap_or(1);
         let _open = open;
         let mut version = topic.version.subscribe();
         let mut cuts = world.cuts.subscribe();
@@ -250,7 +259,9 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
                     break;
                 };
                 at += 1;
-                let is_last = entry.event == terminal;
+                let is_end = entry.event == terminal;
+                ends_left -= usize::from(is_end);
+                let is_last = is_end && ends_left == 0;
                 let block = if is_relay && is_last {
                     format!("event: close\ndata: {}\n\n", entry.data)
                 } else {
@@ -314,6 +325,9 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         if let Some(value) = asked.get(parameter) {
             response = response.header(header, value);
         }
+    }
+    if let Some(ends) = ends {
+        response = response.header("x-edge-ends", ends);
     }
     if asked.contains_key("position") {
         response = response.header("x-edge-position", from.to_string());
