@@ -285,8 +285,11 @@ impl Streams<Events> {
         let (mut parts, body) = response.into_parts();
         let key = stream_key(&parts.headers).unwrap_or_default();
         let verified = visible(&parts.headers, &EDGE_POSITION);
-        let position = verified.and_then(Position::parse).unwrap_or_default();
-        let last_id = verified
+        let verified = verified.and_then(|id| Some((id, Position::parse(id)?)));
+        let is_placed = verified.is_some();
+        let (told, position) = verified.unzip();
+        let position = position.unwrap_or_default();
+        let last_id = told
             .or_else(|| visible(&newcomer.headers, &LAST_EVENT_ID))
             .map(str::to_owned);
         let reader = EventReader {
@@ -309,6 +312,7 @@ impl Streams<Events> {
         let answer = AcceptedStream {
             key: Some(key),
             may_lead: newcomer.may_lead,
+            is_placed,
             last_id,
             may_park: newcomer.may_park,
             stream: self.kind.stream(body),

@@ -272,6 +272,7 @@ impl Gate {
         let answer = AcceptedStream {
             key: accepted.key,
             may_lead: true,
+            is_placed: true,
             last_id: None,
             may_park: accepted.may_park,
             stream: accepted.stream,

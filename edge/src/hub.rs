@@ -375,6 +375,8 @@ pub(crate) struct AcceptedStream<K: Kind> {
     pub(crate) key: Option<String>,
     /// Whether others may follow this answer; else its client can only join what others follow.
     pub(crate) may_lead: bool,
+    /// Whether it is known what its client has; else it shares no stream until that shows.
+    pub(crate) is_placed: bool,
     /// The id that the answer begins after, if it says so.
     pub(crate) last_id: Option<String>,
     /// Whether the edge offered to park the stream.
@@ -410,19 +412,16 @@ impl<K: Kind> Streams<K> {
         answer: AcceptedStream<K>,
         permit: Linger<impl Send + 'static>,
     ) {
-        let mut shared = lock(&self.shared);
-        let existing = answer.key.as_ref().and_then(|key| shared.get(key)).cloned();
-        let key = (answer.key).filter(|_| answer.may_lead && existing.is_none());
-        let hub = Hub::new(key, subscriber, answer.last_id);
+        let hub = Hub::new(answer.key, subscriber, answer.last_id);
         *lock(&subscriber.hub) = Some(hub.clone());
-        if let Some(key) = &hub.key {
-            shared.insert(key.clone(), hub.clone());
-        }
-        drop(shared);
-        let join = existing.map(|hub| Joining {
-            hub,
+        let newcomer = Newcomer {
             subscriber: subscriber.clone(),
-        });
+            may_lead: answer.may_lead,
+        };
+        let (join, unplaced) = match answer.is_placed {
+            true => (self.find_place(&hub, newcomer), None),
+            false => (None, Some(newcomer)),
+        };
         if K::JOINS_AT_ONCE
             && let Some(joining) = &join
             && joining.subscriber.merge_into(&joining.hub)
@@ -432,6 +431,7 @@ impl<K: Kind> Streams<K> {
         let feed = Feed {
             hub,
             join,
+            unplaced,
             streams: self.clone(),
             reader: answer.reader,
             may_park: answer.may_park,
@@ -446,6 +446,21 @@ impl<K: Kind> Streams<K> {
         });
     }
 
+    /// The stream of the same key that a newcomer is to join, if there is one; else others may join
+    /// its own.
+    fn find_place(&self, own: &Arc<Hub<K>>, newcomer: Newcomer<K>) -> Option<Joining<K>> {
+        let key = own.key.as_ref()?;
+        let mut shared = lock(&self.shared);
+        if let Some(hub) = shared.get(key).cloned() {
+            let subscriber = newcomer.subscriber;
+            return Some(Joining { hub, subscriber });
+        }
+        if newcomer.may_lead {
+            shared.insert(key.clone(), own.clone());
+        }
+        None
+    }
+
     fn forget(&self, hub: &Arc<Hub<K>>) {
         if let Some(key) = &hub.key {
             let mut shared = lock(&self.shared);
@@ -454,6 +469,12 @@ impl<K: Kind> Streams<K> {
             }
         }
     }
+}
+
+/// A listener that has begun to follow a stream of its own.
+struct Newcomer<K: Kind> {
+    subscriber: Arc<Subscriber<K>>,
+    may_lead: bool,
 }
 
 /// A listener that leaves its own stream for a shared one.
@@ -474,6 +495,8 @@ struct Feed<K: Kind> {
     hub: Arc<Hub<K>>,
     /// The stream that this one's listener joins when it has come far enough.
     join: Option<Joining<K>>,
+    /// The listener, while it is not known what its client has.
+    unplaced: Option<Newcomer<K>>,
     streams: Arc<Streams<K>>,
     reader: K::Reader,
     /// Whether the answer that is read may be parked.
@@ -620,7 +643,13 @@ impl<K: Kind> Feed<K> {
             BlockContent::Nothing => false,
             BlockContent::Delivery(delivery, id) => {
                 self.last_delivery = Instant::now();
-                self.hub.deliver(&delivery, id)
+                let news = self.hub.deliver(&delivery, id);
+                if delivery.id.is_some()
+                    && let Some(newcomer) = self.unplaced.take()
+                {
+                    self.join = self.streams.find_place(&self.hub, newcomer);
+                }
+                news
             }
             BlockContent::End(end) => {
                 self.hub.close(&end);

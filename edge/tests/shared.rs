@@ -131,6 +131,38 @@ async fn who_began_a_stream_may_leave_it() {
 }
 
 #[tokio::test]
+async fn who_claims_more_than_the_application_knows_joins_nobody_until_that_shows() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let unknown = shared("").replace("&position=1", "");
+    let mut ahead = Reader::open(&edge, &unknown, &[("last-event-id", "4")]).await;
+    assert_eq!(ahead.text().await, RETRY);
+    let mut behind = Reader::open(&edge, &unknown, &[("last-event-id", "2")]).await;
+    assert_eq!(behind.text().await, RETRY);
+    edge.shows("edge_upstream_streams_open 2").await;
+    for n in 2..=5 {
+        topic.say("book", n.to_string());
+    }
+    assert_eq!(ahead.text().await, event(5, "book", "5"));
+    for n in 3..=5 {
+        assert_eq!(behind.text().await, event(n, "book", &n.to_string()));
+    }
+    // As soon as it is known how far both are, they share a stream, and others with them.
+    one_upstream(&app, &edge, 2).await;
+    let mut third = Reader::open(&edge, &shared(""), &[]).await;
+    one_upstream(&app, &edge, 3).await;
+    topic.say("completed", "all");
+    let end = event(6, "completed", "all");
+    for reader in [&mut ahead, &mut behind] {
+        assert_eq!(reader.rest().await, (end.clone(), true));
+    }
+    let all = format!("{RETRY}{}{end}", events(0, 5));
+    assert_eq!(third.rest().await, (all, true));
+}
+
+#[tokio::test]
 async fn each_resumes_with_its_own_right() {
     let app = App::start().await;
     let edge = Served::start(config(), &app).await;
