@@ -8,6 +8,7 @@ use futures::task::AtomicWaker;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     future::poll_fn,
     pin::Pin,
@@ -102,12 +103,33 @@ impl Pace {
 }
 
 /// The state of one upload, for those that wait for its place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Active {
+    client: ClientKey,
     received: AtomicU64,
     waited_ms: AtomicU64,
     must_yield: AtomicBool,
     waker: AtomicWaker,
+}
+
+impl Active {
+    fn of(client: ClientKey) -> Self {
+        Self {
+            client,
+            received: AtomicU64::new(0),
+            waited_ms: AtomicU64::new(0),
+            must_yield: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Its rate in bytes a second, if it is slow and has not been told to yield.
+    fn slow_rate(&self) -> Option<u64> {
+        let waited = self.waited_ms.load(Ordering::Relaxed);
+        let rate = self.received.load(Ordering::Relaxed) * 1000 / waited.max(1);
+        let is_slow = u128::from(waited) >= YIELDS_AFTER.as_millis() && rate < SLOW;
+        (is_slow && !self.must_yield.load(Ordering::Relaxed)).then_some(rate)
+    }
 }
 
 /// The uploads under way, of which there is a largest number.
@@ -155,8 +177,8 @@ impl Uploads {
         self.0.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds a place for `body`, if it needs one. When there is none the slowest upload has to make
-    /// room.
+    /// Finds a place for `body`, if it needs one. When there is none a slow upload has to make
+    /// room: of this client when it has its share, else of the client that has most.
     ///
     /// # Errors
     /// When no place is free in time: in all, or for this client.
@@ -170,25 +192,25 @@ impl Uploads {
             return Ok(None);
         }
         let places = &self.0.places;
-        let permit = match places.acquire(client, usize::MAX) {
-            Ok(permit) => permit,
-            Err(full) => {
-                let waiting = async {
-                    loop {
-                        self.make_room();
-                        let acquired = poll_fn(|cx| places.poll_acquire(&client, usize::MAX, cx));
-                        // Slow ones become so while one waits.
-                        let pause = Duration::from_millis(500);
-                        if let Ok(permit) = tokio::time::timeout(pause, acquired).await {
-                            return permit;
-                        }
-                    }
-                };
-                let waited = tokio::time::timeout(WAITS_FOR_PLACE, waiting).await;
-                waited.map_err(|_| full)?
+        let mut full = Full::All;
+        let waiting = async {
+            loop {
+                match places.acquire(client, usize::MAX) {
+                    Ok(permit) => return permit,
+                    Err(limit) => full = limit,
+                }
+                self.make_room(client, full);
+                let acquired = poll_fn(|cx| places.poll_acquire(&client, usize::MAX, cx));
+                // Slow ones become so while one waits.
+                let pause = Duration::from_millis(500);
+                if let Ok(permit) = tokio::time::timeout(pause, acquired).await {
+                    return permit;
+                }
             }
         };
-        let active = Arc::new(Active::default());
+        let waited = tokio::time::timeout(WAITS_FOR_PLACE, waiting).await;
+        let permit = waited.map_err(|_| full)?;
+        let active = Arc::new(Active::of(client));
         let mut all = self.lock();
         all.next += 1;
         let number = all.next;
@@ -202,17 +224,24 @@ impl Uploads {
         }))
     }
 
-    /// Ends the slowest upload, if one is slow.
-    fn make_room(&self) {
+    /// Ends a slow upload for one of `asker`, who met this limit: the slowest of the client with
+    /// most places, which are more than the asker's unless it is the asker itself.
+    fn make_room(&self, asker: ClientKey, full: Full) {
         let all = self.lock();
+        let mut places: HashMap<ClientKey, usize> = HashMap::new();
+        for active in all.by_number.values() {
+            *places.entry(active.client).or_insert(0) += 1;
+        }
+        let own = places.get(&asker).copied().unwrap_or(0);
+        let most = places.values().max().copied().unwrap_or(0);
         let slow = all.by_number.values().filter_map(|active| {
-            let waited = active.waited_ms.load(Ordering::Relaxed);
-            let rate = active.received.load(Ordering::Relaxed) * 1000 / waited.max(1);
-            let is_slow = u128::from(waited) >= YIELDS_AFTER.as_millis() && rate < SLOW;
-            let yields = active.must_yield.load(Ordering::Relaxed);
-            (is_slow && !yields).then_some((rate, active))
+            let held = places.get(&active.client).copied().unwrap_or(0);
+            let has_most = held == most && held > own;
+            let yields = active.client == asker || (full == Full::All && has_most);
+            let rate = active.slow_rate().filter(|_| yields)?;
+            Some(((Reverse(held), rate), active))
         });
-        if let Some((_, slowest)) = slow.min_by_key(|(rate, _)| *rate) {
+        if let Some((_, slowest)) = slow.min_by_key(|(order, _)| *order) {
             slowest.must_yield.store(true, Ordering::Relaxed);
             slowest.waker.wake();
         }
@@ -396,26 +425,59 @@ mod tests {
         assert_eq!(at(u64::MAX, 1199), (s(1), UploadError::TooLong(whole)));
     }
 
-    #[test]
-    fn the_slowest_upload_makes_room() {
-        let uploads = Uploads::new(10);
-        let add = |number, received: u64, waited_ms: u64| {
-            let active = Arc::new(Active::default());
-            active.received.store(received, Ordering::Relaxed);
-            active.waited_ms.store(waited_ms, Ordering::Relaxed);
-            uploads.lock().by_number.insert(number, active.clone());
+    /// Uploads under way, each given as its client, what it has brought, and in how many ms.
+    fn under_way(uploads: &[(u8, u64, u64)]) -> (Uploads, Vec<Arc<Active>>) {
+        let all = Uploads::new(uploads.len());
+        let add = |(number, (from, received, waited_ms)): (u64, &(u8, u64, u64))| {
+            let active = Arc::new(Active::of(client(*from)));
+            active.received.store(*received, Ordering::Relaxed);
+            active.waited_ms.store(*waited_ms, Ordering::Relaxed);
+            all.lock().by_number.insert(number, active.clone());
             active
         };
-        let must_yield = |active: &Active| active.must_yield.load(Ordering::Relaxed);
-        let quick = add(1, 10 << 20, 5_000);
-        let slow = add(2, 50_000, 5_000);
-        let slower = add(3, 1_000, 5_000);
-        let new = add(4, 0, 1_000);
-        uploads.make_room();
-        assert!(must_yield(&slower) && !must_yield(&slow));
-        uploads.make_room();
-        assert!(must_yield(&slow));
-        uploads.make_room();
-        assert!(!must_yield(&quick) && !must_yield(&new));
+        let active = (0..).zip(uploads).map(add).collect();
+        (all, active)
+    }
+
+    fn client(number: u8) -> ClientKey {
+        ClientKey::of(std::net::Ipv4Addr::new(192, 0, 2, number).into())
+    }
+
+    /// The uploads that make room, in order, for one that meets this limit again and again.
+    fn yielding(uploads: &[(u8, u64, u64)], asker: u8, full: Full) -> Vec<usize> {
+        let (all, active) = under_way(uploads);
+        let must_yield = |n: &usize| active[*n].must_yield.load(Ordering::Relaxed);
+        let mut order = Vec::new();
+        for _ in uploads {
+            all.make_room(client(asker), full);
+            let new = (0..active.len()).filter(must_yield);
+            let new: Vec<usize> = new.filter(|n| !order.contains(n)).collect();
+            order.extend(new);
+        }
+        order
+    }
+
+    #[test]
+    fn the_slowest_upload_makes_room() {
+        let (quick, slow) = ((1, 10 << 20, 5_000), (2, 50_000, 5_000));
+        let (slower, new) = ((3, 1_000, 5_000), (4, 0, 1_000));
+        let all = [quick, slow, slower, new];
+        assert_eq!(yielding(&all, 5, Full::All), [2, 1]);
+    }
+
+    #[test]
+    fn who_has_much_ends_no_upload_of_others() {
+        let greedy = [(1, 1_000, 5_000), (1, 2_000, 5_000), (1, 10 << 20, 5_000)];
+        let others = [(2, 500, 5_000), (3, 400, 5_000), (3, 10 << 20, 5_000)];
+        let all = [&greedy[..], &others].concat();
+        // Whoever has its share, or has most, makes room for itself.
+        assert_eq!(yielding(&all, 1, Full::Key), [0, 1]);
+        assert_eq!(yielding(&all, 1, Full::All), [0, 1]);
+        assert_eq!(yielding(&all, 2, Full::Key), [3]);
+        // The client that has most makes room for the others.
+        assert_eq!(yielding(&all, 4, Full::All), [0, 1]);
+        assert_eq!(yielding(&all[3..], 2, Full::All), [1, 0]);
+        // Who has less makes no room for who has more.
+        assert_eq!(yielding(&all[3..], 3, Full::All), [1]);
     }
 }
