@@ -138,6 +138,8 @@ impl Relay {
                 header::USER_AGENT,
                 header::AUTHORIZATION,
                 header::COOKIE,
+                headers::TRACEPARENT,
+                headers::TRACESTATE,
             ]
             .contains(name)
         });

@@ -69,6 +69,39 @@ async fn a_session_from_the_first_message_to_the_close() {
     until(|| app.world.streams.load(SeqCst) == 0).await;
 }
 
+#[tokio::test]
+async fn every_request_about_a_socket_belongs_to_the_trace_of_its_handshake() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let trace = [
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+        ("tracestate", "vendor=1"),
+    ];
+    let topic = app.world.topic("a");
+    topic.say("state", "queued");
+    let (mut socket, _) = edge.try_connect("topic=a&token=t", &trace).await.unwrap();
+    assert_eq!(text(&mut socket).await, "queued");
+    socket.send(Message::text("PING")).await.unwrap();
+    assert_eq!(text(&mut socket).await, "PONG");
+    app.world.cut(false);
+    until(|| app.world.seen(&Method::GET, "/ws/session").len() == 2).await;
+    topic.say("close", OVER);
+    assert_eq!(close_code(&mut socket).await, 1000);
+    let (opened, posted) = (Method::GET, Method::POST);
+    for (method, times) in [(opened, 2), (posted, 1)] {
+        let seen = app.world.seen(&method, "/ws/session");
+        assert_eq!(seen.len(), times, "{method}");
+        for request in seen {
+            for (name, value) in trace {
+                assert_eq!(request.header(name), Some(value), "{method}");
+            }
+        }
+    }
+}
+
 /// A phone fetches what the last message tells of, and takes a close for the end of that.
 #[tokio::test]
 async fn a_client_has_time_to_close_the_socket_by_itself() {
