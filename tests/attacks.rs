@@ -300,7 +300,7 @@ fn silent_connections_make_room_for_those_that_ask() {
         edge::raise_open_files() > 3_000,
         "this process may open too few"
     );
-    // More than one client may have.
+    // More than a client may have that is no proxy.
     let silent: Vec<TcpStream> = (0..1_200)
         .filter_map(|_| TcpStream::connect(app.address()).ok())
         .collect();

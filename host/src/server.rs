@@ -2,14 +2,15 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::ClientKey;
+use admission::{ClientKey, is_private};
 use edge::{
-    Asked, ClientStream, Connections, LARGEST_HEAD, Presence, in_origin_form, raise_open_files,
-    when_over,
+    Asked, ClientStream, Connections, LARGEST_HEAD, Presence, TrustedProxies, in_origin_form,
+    raise_open_files, when_over,
 };
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -31,8 +32,8 @@ use crate::edge::Sockets;
 /// kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Largest number of connections, in all and of one client, if the system allows so many. Beyond
-/// that those that are silent are closed for new ones.
+/// Largest number of connections, in all and of one client that is no proxy, if the system allows
+/// so many. Beyond that those that are silent are closed for new ones.
 const MOST_CONNECTIONS: usize = 32_768;
 const MOST_OF_ONE_CLIENT: usize = 1_024;
 
@@ -61,7 +62,6 @@ pub async fn serve(
         .half_close(true);
     // What instances need besides, connections to providers say, are files, too.
     let open = Connections::new(MOST_CONNECTIONS.min(raise_open_files() / 4 * 3));
-    let per_client = MOST_OF_ONE_CLIENT;
     let (connections, ending) = (TaskTracker::new(), CancellationToken::new());
     let mut shutdown = pin!(shutdown);
     loop {
@@ -83,10 +83,7 @@ pub async fn serve(
         // A reader that takes nothing holds an instance: the kernel drops it.
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(READER_TIMEOUT));
-        let of_client = match app.clients().trusted_proxies().has(client.ip()) {
-            true => usize::MAX,
-            false => per_client,
-        };
+        let of_client = most_connections(client.ip(), app.clients().trusted_proxies());
         let Ok(place) = open.open(ClientKey::of(client.ip()), of_client) else {
             tracing::debug!("too many connections");
             continue;
@@ -158,4 +155,35 @@ pub async fn serve(
         tracing::warn!("not everything ended within {drain:?}");
     }
     Ok(())
+}
+
+/// The largest number of connections of one client. A proxy, or an edge, stands for many, and each
+/// of these may have a stream.
+fn most_connections(client: IpAddr, proxies: &TrustedProxies) -> usize {
+    match proxies.has(client) || is_private(client) {
+        true => usize::MAX,
+        false => MOST_OF_ONE_CLIENT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_has_as_many_connections_as_its_clients_need() {
+        let proxies: TrustedProxies = ["203.0.113.0/29".parse().unwrap()].into_iter().collect();
+        for (client, expected) in [
+            ("203.0.113.7", usize::MAX),
+            ("203.0.113.8", MOST_OF_ONE_CLIENT),
+            ("2001:db8::1", MOST_OF_ONE_CLIENT),
+            ("127.0.0.1", usize::MAX),
+            ("::1", usize::MAX),
+            ("10.0.0.3", usize::MAX),
+            ("::ffff:192.168.1.2", usize::MAX),
+        ] {
+            let most = most_connections(client.parse().unwrap(), &proxies);
+            assert_eq!(most, expected, "{client}");
+        }
+    }
 }
