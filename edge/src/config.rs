@@ -144,6 +144,9 @@ pub struct Times {
     pub ping: Duration,
     /// The time without a sign of life after which a client is dropped.
     pub silence: Duration,
+    /// The time for which a client may take nothing of the large messages that wait for it, while
+    /// others wait for their room.
+    pub crowded: Duration,
     /// The time for a client to answer a close, and for an unread message to leave before one.
     pub close: Duration,
     /// The time for a client to close a socket by itself whose stream has ended well (1000): it may
@@ -175,6 +178,7 @@ impl Default for Times {
             handshake: Duration::from_secs(10),
             ping: Duration::from_secs(30),
             silence: Duration::from_secs(75),
+            crowded: Duration::from_secs(3),
             close: Duration::from_secs(5),
             linger: Duration::from_secs(10),
             session_silence: Duration::from_secs(45),

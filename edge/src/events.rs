@@ -11,11 +11,12 @@ use crate::{
     outbox::{Delivery, Outgoing},
     parking::{PARKED, Parked, Parking},
     position::Position,
+    room::EventRoom,
     session::{stream_key, visible},
     sse::{Block, EventStream},
     upstream::{Body, BodyError, Upstream},
 };
-use admission::STREAM_BUDGET;
+use admission::{ClientKey, STREAM_BUDGET};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -23,7 +24,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use std::{sync::Arc, time::Duration};
-use tokio::{select, sync::Semaphore};
+use tokio::select;
 use tokio_util::sync::CancellationToken;
 
 /// The kind of upstream stream whose messages are server-sent events, for [`Streams`] to share
@@ -31,8 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Events {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) max_event: usize,
-    /// Kilobytes of large events that are on their way.
-    pub(crate) event_room: Arc<Semaphore>,
+    pub(crate) event_room: EventRoom,
     pub(crate) answer_within: Duration,
     pub(crate) mends_budgets: bool,
     pub(crate) parking: Arc<Parking>,
@@ -262,6 +262,7 @@ pub(crate) fn is_shareable<B>(method: &Method, response: &Response<B>) -> bool {
 
 /// A client that has asked for a stream, with what it has.
 pub(crate) struct Newcomer<P: Send + 'static> {
+    pub(crate) client: ClientKey,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     /// Permit that is held as long as the answer to its own request is read.
@@ -308,7 +309,14 @@ impl Streams<Events> {
             key: key.clone(),
         };
         let kind = self.kind.clone();
-        let subscriber = Subscriber::new(kind, request, position, newcomer.max_unread, None);
+        let subscriber = Subscriber::new(
+            kind,
+            newcomer.client,
+            request,
+            position,
+            newcomer.max_unread,
+            None,
+        );
         let answer = AcceptedStream {
             key: Some(key),
             may_lead: newcomer.may_lead,

@@ -264,6 +264,7 @@ impl Gate {
         };
         let subscriber = Subscriber::new(
             self.relay.clone(),
+            client,
             session,
             Position::default(),
             self.limits.unread_messages,

@@ -9,6 +9,7 @@ use crate::{
     outbox::{Delivery, Outbox, Outgoing},
     parking::{Parked, Parking, Verdict},
     position::Position,
+    room::SlowReader,
     sse::{Block, EventStream, Next},
 };
 use admission::{ClientKey, Permit};
@@ -17,7 +18,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -149,11 +150,14 @@ pub(crate) enum Reason {
 /// Locks are taken in this order: `hub`, an audience, `outbox`.
 pub(crate) struct Subscriber<K: Kind> {
     number: u64,
+    client: ClientKey,
+    this: Weak<Self>,
     kind: Arc<K>,
     /// What the client asked for.
     pub(crate) request: K::Request,
     outbox: Mutex<Outbox<K::Message, K::End>>,
     changed: Notify,
+    let_go: Notify,
     hub: Mutex<Option<Arc<Hub<K>>>>,
     /// The permit, held until there is news, under the relay's limit on sockets that wait for
     /// something to exist.
@@ -164,18 +168,22 @@ impl<K: Kind> Subscriber<K> {
     /// A subscriber whose client has everything up to `position`.
     pub(crate) fn new(
         kind: Arc<K>,
+        client: ClientKey,
         request: K::Request,
         position: Position,
         max_unread: usize,
         waiting: Option<Permit<ClientKey>>,
     ) -> Arc<Self> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            client,
+            this: this.clone(),
             kind,
             request,
             outbox: Mutex::new(Outbox::new(max_unread, position)),
             changed: Notify::new(),
+            let_go: Notify::new(),
             hub: Mutex::new(None),
             waiting: Mutex::new(waiting),
         })
@@ -186,6 +194,9 @@ impl<K: Kind> Subscriber<K> {
         if delivery.id.is_some() {
             lock(&self.waiting).take();
         }
+        let mut delivery = delivery.clone();
+        let room = delivery.room.take();
+        delivery.room = room.map(|room| room.held_by(self.number, self.client, self.this.clone()));
         let mut outbox = lock(&self.outbox);
         if outbox.deliver(delivery).is_err() {
             outbox.abandon(self.kind.end(Reason::Unread));
@@ -215,6 +226,11 @@ impl<K: Kind> Subscriber<K> {
 
     fn is_full(&self) -> bool {
         lock(&self.outbox).is_full()
+    }
+
+    /// Waits until the client is to be let go because it is slow, and others wait.
+    pub(crate) async fn until_let_go(&self) {
+        self.let_go.notified().await;
     }
 
     /// Waits until there may be something to send.
@@ -254,6 +270,14 @@ impl<K: Kind> Subscriber<K> {
         lock(&own.audience).members.remove(&self.number);
         *place = Some(shared.clone());
         true
+    }
+}
+
+impl<K: Kind> SlowReader for Subscriber<K> {
+    fn let_go(&self) {
+        lock(&self.outbox).abandon(self.kind.end(Reason::Unread));
+        self.let_go.notify_one();
+        self.changed.notify_one();
     }
 }
 

@@ -38,6 +38,7 @@ mod pace;
 mod parking;
 mod position;
 mod proxy;
+mod room;
 mod server;
 mod session;
 mod socket;
@@ -114,7 +115,7 @@ impl Edge {
             return Err(ConfigError::SessionPath);
         }
         let upstream: Arc<dyn Upstream> = Arc::new(upstream);
-        let event_room = Arc::new(tokio::sync::Semaphore::new(config.limits.event_room / 1024));
+        let event_room = room::EventRoom::new(config.limits.event_room, config.times.crowded);
         let metrics = Arc::new(metrics::Metrics::new(&config.limits));
         let (limits, times) = (config.limits.clone(), config.times.clone());
         let parking = parking::Parking::new(

@@ -7,6 +7,7 @@ use crate::{
     ends::{self, Ends},
     headers::LAST_EVENT_ID,
     metrics::Metrics,
+    room::EventRoom,
     sse::{Block, EventStream, Next},
     upstream::{Body, BodyError, Upstream},
 };
@@ -18,7 +19,6 @@ use http_body_util::{BodyExt, Empty, StreamBody};
 use std::sync::Arc;
 use tokio::{
     select,
-    sync::Semaphore,
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ pub(crate) struct Mender {
     pub(crate) headers: HeaderMap,
     pub(crate) times: Times,
     pub(crate) max_event: usize,
-    pub(crate) event_room: Arc<Semaphore>,
+    pub(crate) event_room: EventRoom,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: CancellationToken,
 }

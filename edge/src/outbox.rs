@@ -1,6 +1,6 @@
 //! The messages that wait to be sent to one client. Pure: no sockets, no clock.
 
-use crate::{position::Position, sse::Room};
+use crate::{position::Position, room::Room};
 use std::{collections::VecDeque, sync::Arc};
 
 /// One message on its way from the application to clients. Cheap to clone: the bytes are shared.
@@ -62,7 +62,7 @@ impl<M: Clone, E: Clone> Outbox<M, E> {
     }
 
     /// Adds a delivery unless the client has it already, or is being closed.
-    pub(crate) fn deliver(&mut self, delivery: &Delivery<M>) -> Result<(), Overflow> {
+    pub(crate) fn deliver(&mut self, delivery: Delivery<M>) -> Result<(), Overflow> {
         if self.closing.is_some()
             || delivery
                 .id
@@ -80,7 +80,7 @@ impl<M: Clone, E: Clone> Outbox<M, E> {
             None if self.kept == self.max_kept => return Err(Overflow),
             None => self.kept += 1,
         }
-        self.waiting.push_back(delivery.clone());
+        self.waiting.push_back(delivery);
         Ok(())
     }
 
@@ -150,7 +150,7 @@ mod tests {
             ("a2", Some("a")),
             ("a3", Some("a")),
         ] {
-            outbox.deliver(&delivery(text, slot, None)).unwrap();
+            outbox.deliver(delivery(text, slot, None)).unwrap();
         }
         assert_eq!(drain(&mut outbox), ["b1", "kept", "a3"]);
     }
@@ -159,9 +159,9 @@ mod tests {
     fn nothing_is_delivered_twice() {
         let mut outbox = outbox(8);
         for id in ["1", "2", "2", "1", "3"] {
-            outbox.deliver(&delivery(id, None, Some(id))).unwrap();
+            outbox.deliver(delivery(id, None, Some(id))).unwrap();
         }
-        outbox.deliver(&delivery("keep-alive", None, None)).unwrap();
+        outbox.deliver(delivery("keep-alive", None, None)).unwrap();
         assert_eq!(drain(&mut outbox), ["1", "2", "3", "keep-alive"]);
     }
 
@@ -172,13 +172,13 @@ mod tests {
             code: CloseCode::Normal,
             reason: "over".into(),
         };
-        outbox.deliver(&delivery("end", None, None)).unwrap();
+        outbox.deliver(delivery("end", None, None)).unwrap();
         outbox.close(frame.clone());
         outbox.close(CloseFrame {
             code: CloseCode::Restart,
             reason: "".into(),
         });
-        outbox.deliver(&delivery("too late", None, None)).unwrap();
+        outbox.deliver(delivery("too late", None, None)).unwrap();
         assert_eq!(drain(&mut outbox), ["end"]);
         assert!(matches!(outbox.pop(), Some(Outgoing::Close(last)) if last == frame));
     }
@@ -195,7 +195,7 @@ mod tests {
                 let text = n.to_string();
                 let kept = slot == 0;
                 let slot = (!kept).then_some(slot_name.as_str());
-                if outbox.deliver(&delivery(&text, slot, None)).is_ok() && kept {
+                if outbox.deliver(delivery(&text, slot, None)).is_ok() && kept {
                     must_arrive.push(text);
                 }
                 prop_assert!(outbox.waiting.len() <= 10 + 3);

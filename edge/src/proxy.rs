@@ -181,6 +181,7 @@ impl Proxy {
             && let Some(place) = held.take_place()
         {
             let newcomer = Newcomer {
+                client,
                 may_park: parts.headers.contains_key(EDGE_PARK),
                 uri: parts.uri,
                 headers: parts.headers,

@@ -180,6 +180,7 @@ impl Edge {
         headers::clean_request(&mut headers);
         headers::add_caller(&mut headers, caller, secret.as_ref());
         let newcomer = Newcomer {
+            client: ClientKey::of(caller.address),
             may_park: request.headers.contains_key(EDGE_PARK),
             uri: request.uri.clone(),
             headers,

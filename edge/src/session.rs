@@ -10,6 +10,7 @@ use crate::{
     outbox::Delivery,
     parking::{PARKED, Parked, Parking},
     position::Position,
+    room::EventRoom,
     sse::{Block, EventStream},
     upstream::{Body, Upstream},
 };
@@ -22,7 +23,6 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::{
     Message,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -117,8 +117,7 @@ pub(crate) struct Relay {
     pub(crate) secret: Option<HeaderValue>,
     pub(crate) path: String,
     pub(crate) max_event: usize,
-    /// Kilobytes of large events that are on their way.
-    pub(crate) event_room: Arc<Semaphore>,
+    pub(crate) event_room: EventRoom,
     pub(crate) answer_within: Duration,
     pub(crate) parking: Arc<Parking>,
 }
@@ -381,7 +380,7 @@ fn accepted(
     response: Response<Body>,
     may_park: bool,
     max_event: usize,
-    room: Arc<Semaphore>,
+    room: EventRoom,
 ) -> Accepted {
     let headers = response.headers();
     let label = visible(headers, &EDGE_LABEL).filter(|label| {

@@ -7,8 +7,8 @@ use crate::{
     metrics::{Closed, Label, Metrics, Traffic},
     outbox::Outgoing,
     pace::Paced,
+    room::Room,
     session::{Instruction, Relay, Unposted, close},
-    sse::Room,
 };
 use futures::{Sink, Stream, future::BoxFuture};
 use std::{
@@ -337,6 +337,7 @@ impl Socket {
                         }
                     }
                 }
+                () = self.subscriber.until_let_go() => return End::Gone,
                 () = self.shutdown.cancelled() => {
                     return End::Close(close(CloseCode::Restart, "restart"));
                 }

@@ -1,10 +1,12 @@
 //! Reading event streams, as the HTML standard, "Server-sent events", has them.
 
-use crate::upstream::Body;
+use crate::{
+    room::{EventRoom, Room, Taken},
+    upstream::Body,
+};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use std::{borrow::Cow, sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::{borrow::Cow, time::Duration};
 
 /// One block of a stream: everything up to and including the empty line that ends it.
 #[derive(Clone, Debug)]
@@ -13,9 +15,6 @@ pub(crate) struct Block {
     /// The share of the room for large events that a large one takes.
     room: Option<Room>,
 }
-
-/// A part of the room for large events; it is free again when the last clone is dropped.
-pub(crate) type Room = Arc<OwnedSemaphorePermit>;
 
 impl PartialEq for Block {
     fn eq(&self, other: &Self) -> bool {
@@ -27,8 +26,6 @@ impl Eq for Block {}
 
 /// Largest size, in bytes, of an event that is passed on without asking whether there is room.
 const SMALL_EVENT: usize = 64 * 1024;
-/// Time for which a large event waits for room.
-const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// The fields of a block that matter to the edge.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -161,68 +158,45 @@ pub(crate) struct EventStream {
     body: Body,
     splitter: Splitter,
     max_block: usize,
-    all_room: Arc<Semaphore>,
-    room: Option<OwnedSemaphorePermit>,
+    all_room: EventRoom,
+    /// The room of the event that is being read.
+    room: Taken,
 }
 
 impl EventStream {
-    /// Reads `body` as blocks; `all_room` has kilobytes for large events, twice what they have, for
-    /// each is copied once on its way.
-    pub(crate) fn new(body: Body, max_block: usize, all_room: Arc<Semaphore>) -> Self {
+    /// Reads `body` as blocks; large ones take their part of `all_room`.
+    pub(crate) fn new(body: Body, max_block: usize, all_room: EventRoom) -> Self {
         Self {
             body,
             splitter: Splitter::new(),
             max_block,
             all_room,
-            room: None,
+            room: Taken::default(),
         }
     }
 
-    /// Takes room for the bytes of a large event so far; false when there is none.
+    /// Takes room for what has come of a large event; false when there is none.
     async fn make_room(&mut self) -> bool {
         let length = self.splitter.buffer.len();
-        if length <= SMALL_EVENT {
-            return true;
-        }
-        let wanted = (length * 2).div_ceil(1024);
-        let held = self
-            .room
-            .as_ref()
-            .map_or(0, OwnedSemaphorePermit::num_permits);
-        let Some(more) = u32::try_from(wanted.saturating_sub(held))
-            .ok()
-            .filter(|n| *n > 0)
-        else {
-            return held >= wanted;
-        };
-        let more = self.all_room.clone().acquire_many_owned(more);
-        match tokio::time::timeout(WAITS_FOR_ROOM, more).await {
-            Ok(Ok(more)) => {
-                match &mut self.room {
-                    Some(room) => room.merge(more),
-                    None => self.room = Some(more),
-                }
-                true
-            }
-            Ok(Err(_)) | Err(_) => false,
-        }
+        length <= SMALL_EVENT || self.all_room.grow(&mut self.room, length).await
     }
 
     /// The next block. Loses nothing when it is dropped before it is done.
     pub(crate) async fn next(&mut self, silence: Duration) -> Next {
         loop {
+            if !self.make_room().await {
+                return Next::Cut("too many large events are on their way".into());
+            }
             if let Some(bytes) = self.splitter.next() {
-                let room = match bytes.len() > SMALL_EVENT {
-                    true => self.room.take().map(Arc::new),
-                    false => None,
-                };
+                let is_large = bytes.len() > SMALL_EVENT;
+                let room = is_large.then(|| self.all_room.hold(std::mem::take(&mut self.room)));
+                if self.splitter.buffer.len() <= SMALL_EVENT {
+                    self.room = Taken::default();
+                }
                 return Next::Block(Block { bytes, room });
             }
             if self.splitter.buffer.len() > self.max_block {
                 return Next::Cut("an event is too large".into());
-            }
-            if !self.make_room().await {
-                return Next::Cut("too many large events are on their way".into());
             }
             match tokio::time::timeout(silence, self.body.frame()).await {
                 Err(_) => return Next::Cut("silent for too long".into()),

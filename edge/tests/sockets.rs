@@ -6,7 +6,7 @@ mod support;
 
 use futures::{SinkExt, StreamExt};
 use http::Method;
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{net::Ipv4Addr, sync::atomic::Ordering::SeqCst, time::Duration};
 use support::*;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -613,6 +613,36 @@ async fn whoever_leaves_too_much_unread_is_closed() {
     };
     assert_eq!(code, 1013);
     assert!(read < 60);
+}
+
+#[tokio::test]
+async fn a_client_whose_sockets_read_nothing_leaves_room_for_the_messages_of_others() {
+    const MB: usize = 1 << 20;
+    let app = App::start().await;
+    let mut config = config();
+    // Each message takes twice its length, and is more than the buffers on the way hold.
+    config.limits.event_room = 48 * MB;
+    config.times.crowded = Duration::from_millis(100);
+    let edge = Served::start(config, &app).await;
+    let [greedy, slow, quick] = [1, 2, 3].map(|n| Ipv4Addr::new(127, 0, 0, n));
+    let mut unread = Vec::new();
+    for (topic, client, megabytes) in [
+        ("own", slow, 9),
+        ("a", greedy, 12),
+        ("b", greedy, 12),
+        ("c", greedy, 12),
+    ] {
+        let query = format!("topic={topic}&key={topic}");
+        unread.push(edge.connect_from(client, &query).await);
+        let mut reader = edge.connect_from(quick, &query).await;
+        let message = "x".repeat(megabytes * MB);
+        app.world.topic(topic).say("message", message.as_str());
+        assert!(text(&mut reader).await == message, "{topic}");
+    }
+    // It holds less than the other, and may take its time.
+    assert_eq!(text(&mut unread[0]).await.len(), 9 * MB);
+    let first = within(unread[1].next()).await;
+    assert!(!matches!(first, Some(Ok(_))), "let go in the middle");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     select,
     sync::{oneshot, watch},
     task::JoinSet,
@@ -576,6 +576,16 @@ impl Served {
 
     pub(crate) async fn connect(&self, query: &str) -> Socket {
         self.try_connect(query, &[]).await.unwrap().0
+    }
+
+    /// A socket of a client with this address, one of this machine.
+    pub(crate) async fn connect_from(&self, client: Ipv4Addr, query: &str) -> Socket {
+        let request = format!("ws://{}/ws/progress?{query}", self.address);
+        let from = TcpSocket::new_v4().unwrap();
+        from.bind((client, 0).into()).unwrap();
+        let stream = from.connect(self.address).await.unwrap();
+        let opened = tokio_tungstenite::client_async(request, stream).await;
+        opened.unwrap().0
     }
 
     pub(crate) async fn try_connect(
