@@ -443,6 +443,54 @@ fn a_stream_that_finds_no_room_says_the_state_and_when_to_come_back() {
 }
 
 #[test]
+fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
+    let (app, job) = waiting("failed_retention=500");
+    let deleted = app.import(b"a,b\n1,2\n");
+    let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
+    let mut stream = app.stream(&path);
+    let end = std::iter::from_fn(|| stream.event()).find(|event| event.is_terminal());
+    let end = end.unwrap();
+    assert_eq!(end.data["jobId"], deleted.id.as_str());
+    drop(stream);
+    eventually("it is deleted", || {
+        app.get(&deleted.status_url).status() == 404
+    });
+    let mut stream = app.resume(&path, Some(&end.id));
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
+    let rest = stream.rest();
+    assert!(stream.is_finished());
+    let end = rest.last().unwrap();
+    assert_eq!(end.data["jobId"], job.id.as_str());
+    assert!(end.is_terminal());
+}
+
+#[test]
+fn a_socket_on_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
+    let (app, job) = waiting("failed_retention=500 stream_budget=300");
+    let deleted = app.import(b"a,b\n1,2\n");
+    let ids = format!("{},{}", deleted.id, job.id);
+    let query = format!("jobId={ids}&token={},{}", deleted.token, job.token);
+    let mut socket = Socket::open(app.address(), &query, &[]);
+    eventually("it is deleted", || {
+        app.get(&deleted.status_url).status() == 404
+    });
+    let resumed = || {
+        let metrics = app.metrics();
+        let mut lines = metrics.lines();
+        let count = lines.find_map(|line| line.strip_prefix("edge_upstream_sessions_lost_total "));
+        count.unwrap().parse::<u64>().unwrap()
+    };
+    let before = resumed();
+    eventually("it is resumed after that", || resumed() > before + 1);
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
+    let (messages, code) = socket.rest();
+    assert_eq!(code, 1000);
+    assert_eq!(messages.last().unwrap()["jobId"], job.id.as_str());
+}
+
+#[test]
 fn a_stream_whose_reader_has_left_makes_room() {
     let app = Setup::new()
         .variable("provider_timeout_s", "20")

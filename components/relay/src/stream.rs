@@ -55,27 +55,34 @@ pub(crate) async fn serve(
     session: Session,
     hold: Duration,
 ) -> Result<Option<Response>, ApiError> {
-    let mut looks = Vec::new();
-    for job in &session.jobs {
-        let inspection = session::look(exchange, job).await?;
-        exchange.engine().revive_or_repair(&inspection).await;
-        looks.push(inspection);
-    }
+    let jobs = &session.jobs;
     let last = exchange
         .request
         .header("last-event-id")
-        .and_then(|id| frame::parse_id(id, session.jobs.len()));
+        .and_then(|id| frame::parse_id(id, jobs.len()));
+    let is_new = last.is_none();
+    let told = last.unwrap_or_else(|| vec![SocketPosition::default(); jobs.len()]);
+    let is_over = |told: &SocketPosition| told.phase == Phase::Over;
+    let mut looks = Vec::new();
+    for (job, told) in jobs.iter().zip(&told) {
+        let inspection = match session::look(exchange, job).await {
+            // It has been deleted since its end: the others go on.
+            Err(error) if error.code == api::Code::NotFound && is_over(told) => Inspection::Missing,
+            inspection => inspection?,
+        };
+        exchange.engine().revive_or_repair(&inspection).await;
+        looks.push(inspection);
+    }
     // One socket can wait for one job, and only for one that it has not seen.
-    let waits = looks.as_slice() == [Inspection::Missing] && last.is_none();
+    let waits = is_new && looks.as_slice() == [Inspection::Missing];
     if !waits {
-        for (job, inspection) in session.jobs.iter().zip(&looks) {
-            if *inspection == Inspection::Missing {
+        for ((job, told), inspection) in jobs.iter().zip(&told).zip(&looks) {
+            if *inspection == Inspection::Missing && !is_over(told) {
                 return Err(ApiError::no_such_job(&job.id));
             }
         }
     }
-    let told = last.unwrap_or_else(|| vec![SocketPosition::default(); session.jobs.len()]);
-    if told.iter().all(|told| told.phase == Phase::Over) {
+    if told.iter().all(is_over) {
         return Ok(Some(Response {
             status: 204,
             headers: HeaderMap::new(),

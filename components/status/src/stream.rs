@@ -8,7 +8,7 @@ use api::sse;
 use api::v3::Kind;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::Clock;
-use job::{Inspection, JobId, Silence, StoreLag};
+use job::{Inspection, JobId, Silence, StoreLag, Time};
 use platform::stream::{self, RETRY_POLLING, StreamOptions, follow, headers, spelling};
 use platform::{Access, Exchange, Response};
 
@@ -66,7 +66,7 @@ async fn stream_of(
         .and_then(|id| sse::positions(id, ids.len()))
         .unwrap_or_default();
     let mut jobs = Vec::with_capacity(ids.len());
-    let (mut ends, mut is_verified) = (0, true);
+    let (mut ends, mut is_there, mut is_verified) = (0, false, true);
     let mut created = Vec::with_capacity(ids.len());
     for (n, id) in ids.iter().enumerate() {
         let inspection = match inspect(exchange, id).await {
@@ -76,20 +76,30 @@ async fn stream_of(
             }
             inspection => inspection?,
         };
-        let root = inspection.root();
-        let Some(root) = root.filter(|root| kind.is_none_or(|kind| kind.is_of(root))) else {
-            return Err(ApiError::no_such_job(id));
-        };
-        exchange.authorize(root, Access::Open, None).await?;
         let last = last.get(n).copied();
-        created.push((id, root.created));
         let mut observer = exchange.engine().observer(last, spelling.books);
-        // What a running job does not show yet is verified as it goes.
-        is_verified &= observer.verify(root, StoreLag::Possible);
-        let has_everything =
-            matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));
-        ends += usize::from(!has_everything);
+        let root = inspection.root();
+        match root.filter(|root| kind.is_none_or(|kind| kind.is_of(root))) {
+            Some(root) => {
+                exchange.authorize(root, Access::Open, None).await?;
+                created.push((id, root.created));
+                // What a running job does not show yet is verified as it goes.
+                is_verified &= observer.verify(root, StoreLag::Possible);
+                let has_everything =
+                    matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));
+                ends += usize::from(!has_everything);
+                is_there = true;
+            }
+            // It was told of, and has been deleted since: the others go on.
+            None if inspection == Inspection::Missing && last.is_some_and(|at| at.seq > 0) => {
+                created.push((id, Time(0)));
+            }
+            None => return Err(ApiError::no_such_job(id)),
+        }
         jobs.push((observer, inspection));
+    }
+    if let ([id, ..], false) = (ids, is_there) {
+        return Err(ApiError::no_such_job(id));
     }
     if ends == 0 {
         return Ok(Some(Response {
