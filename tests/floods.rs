@@ -371,6 +371,41 @@ fn a_list_of_millions_costs_what_is_kept_of_it() {
     assert_eq!(app.job_keys(), [""; 0]);
 }
 
+/// What the routes of the first apps say of a finished job lists all its books.
+#[test]
+fn the_books_of_a_status_document_are_never_in_memory_together() {
+    let app = App::start();
+    let job = app.import(&stand_ins::library(9_000));
+    assert_eq!(app.finish(&job)["status"], "completed");
+    let status = || app.counters()["components"]["status"].clone();
+    let memory = || {
+        eventually("the answers are over", || status()["instances_live"] == 0);
+        status()["memory_peak"].as_u64().unwrap()
+    };
+    let results = app.results(&job);
+    let of_results = memory();
+    let path = format!("/v1/csv/status/{}", job.id);
+    let answer = app.get(&path);
+    let books = answer.json()["data"]["books"].clone();
+    assert_eq!(
+        books.as_array().map(Vec::len),
+        results["books"].as_array().map(Vec::len)
+    );
+    let of_status = memory();
+    assert!(
+        of_status <= of_results + (1 << 20),
+        "{of_status} bytes for the status, {of_results} for the results"
+    );
+    // Whoever has it is told so before any of it is read.
+    let reads = || app.store_count("gets");
+    let before = reads();
+    let etag = answer.header("etag").unwrap();
+    let again = app.request("GET", &path).header("if-none-match", etag);
+    assert_eq!(again.send().status(), 304);
+    eventually("the answer is over", || status()["instances_live"] == 0);
+    let read = reads() - before;
+    assert!(read <= 3, "{read} values");
+}
 #[test]
 fn names_with_control_characters_stay_data() {
     let app = App::start();

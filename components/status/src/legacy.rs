@@ -3,15 +3,15 @@
 use api::accepted::{LegacyReady, Refreshed};
 use api::envelope;
 use api::error::ApiError;
-use api::legacy::{JobState, ScanStatus, import_status};
+use api::legacy::{AroundBooks, JobState, ScanStatus};
 use api::request;
 use api::status::{Canceled, Document};
-use futures::TryStreamExt;
+use http::HeaderMap;
 use job::effects::Clock;
-use job::{Item, JobId, Pipeline, Report, Root, Stage, Stop};
+use job::{JobId, Pipeline, Report, Root, Stage};
 use platform::{Access, Exchange, Response};
 
-use crate::{canceled, inspect};
+use crate::{canceled, inspect, is_known, results, validators};
 
 /// The one method of a legacy route.
 pub(crate) enum Method {
@@ -52,44 +52,39 @@ pub(crate) fn route<'a>(parts: &[&'a str]) -> Option<(Route<'a>, Method)> {
     })
 }
 
-pub(crate) async fn serve(exchange: &mut Exchange, route: Route<'_>) -> Result<Response, ApiError> {
-    match route {
-        Route::ScanStatus(id) => scan_status(exchange, &request::job_id(id)?).await,
+pub(crate) async fn serve(
+    exchange: &mut Exchange,
+    route: Route<'_>,
+) -> Result<Option<Response>, ApiError> {
+    let answer = match route {
+        Route::ScanStatus(id) => return scan_status(exchange, &request::job_id(id)?).await,
+        Route::ImportStatus(id) => return import_status(exchange, &request::job_id(id)?).await,
         Route::ScanReady(id) => {
             // Nothing waits for this, so there is nothing to do: late clients are brought up to
             // date by their first message.
             let id = request::job_id(id)?;
-            Ok(bare(&LegacyReady::of(&id)))
+            bare(&LegacyReady::of(&id))
         }
         Route::JobState(id) => {
             let root = job(exchange, &request::job_id(id)?).await?;
             exchange
                 .authorize(&root, Access::to_change(&root), None)
                 .await?;
-            Ok(bare(&JobState::of(&root)))
-        }
-        Route::ImportStatus(id) => {
-            let root = job(exchange, &request::job_id(id)?).await?;
-            exchange.authorize(&root, Access::Open, None).await?;
-            let (items, report) = contents(exchange, &root).await?;
-            let etag = Document::of(&root).etag();
-            Ok(crate::conditional(exchange, &etag, &root, || {
-                let answered = exchange.answered();
-                Response::json(200, import_status(&root, &items, &report, answered))
-            }))
+            bare(&JobState::of(&root))
         }
         Route::ImportCancel(id) => {
             let (status, root) = canceled(exchange, &request::job_id(id)?, None, true).await?;
-            Ok(flat(exchange, status, &Canceled::of(&root)))
+            flat(exchange, status, &Canceled::of(&root))
         }
         Route::Cancel => {
             let body = exchange.json_body().await?;
             let (id, token) = request::cancel(&body, &exchange.config.settings.limits)?;
             let (status, root) = canceled(exchange, &id, token.as_deref(), true).await?;
-            Ok(flat(exchange, status, &Canceled::of(&root)))
+            flat(exchange, status, &Canceled::of(&root))
         }
-        Route::Refresh => refresh(exchange).await,
-    }
+        Route::Refresh => refresh(exchange).await?,
+    };
+    Ok(Some(answer))
 }
 
 fn bare(data: &impl serde::Serialize) -> Response {
@@ -111,32 +106,41 @@ async fn job(exchange: &Exchange, id: &JobId) -> Result<Root, ApiError> {
         .ok_or_else(|| ApiError::no_such_job(id))
 }
 
-/// Reads the items and the report of a job that has completed; both are empty for another.
-async fn contents(exchange: &Exchange, root: &Root) -> Result<(Vec<Item>, Report), ApiError> {
-    if root.stage != Stage::Complete {
-        return Ok((Vec::new(), Report::default()));
+/// Answers with the status document of an import, which has its books when it has completed.
+async fn import_status(exchange: &mut Exchange, id: &JobId) -> Result<Option<Response>, ApiError> {
+    let root = job(exchange, id).await?;
+    exchange.authorize(&root, Access::Open, None).await?;
+    let etag = Document::of(&root).etag();
+    if root.stage == Stage::Complete && !is_known(exchange, &etag) {
+        let report = results::report(exchange, &root).await?;
+        let document = AroundBooks::of_import(&root, &report, exchange.answered());
+        if let Some(document) = document {
+            return results::send_status(exchange, &root, document, validators(&etag)).await;
+        }
     }
-    let damaged = |stop: Stop| exchange.internal(&stop.to_string());
-    let engine = exchange.engine();
-    let stored = engine.items(root, 0..root.results()).try_concat();
-    let items = stored.await.map_err(damaged)?;
-    Ok((items, engine.report(root).await.map_err(damaged)?))
+    Ok(Some(crate::conditional(exchange, &etag, &root, || {
+        let answered = exchange.answered();
+        let body = api::legacy::import_status(&root, &Report::default(), answered);
+        Response::json(200, body)
+    })))
 }
 
 /// Answers with the first app's status document: the results are in it when the scan is done.
-async fn scan_status(exchange: &Exchange, id: &JobId) -> Result<Response, ApiError> {
+async fn scan_status(exchange: &mut Exchange, id: &JobId) -> Result<Option<Response>, ApiError> {
     let root = job(exchange, id).await?;
     if root.pipeline != Pipeline::AiScan {
         return Err(ApiError::no_such_job(id));
     }
     exchange.authorize(&root, Access::Open, None).await?;
-    let (items, report) = contents(exchange, &root).await?;
-    Ok(bare(&ScanStatus::of(
-        &root,
-        &items,
-        &report,
-        exchange.spin.now(),
-    )))
+    let now = exchange.spin.now();
+    if root.stage == Stage::Complete {
+        let report = results::report(exchange, &root).await?;
+        if let Some(document) = AroundBooks::of_scan(&root, &report, now) {
+            return results::send_status(exchange, &root, document, HeaderMap::new()).await;
+        }
+    }
+    let nothing = Report::default();
+    Ok(Some(bare(&ScanStatus::of(&root, &[], &nothing, now))))
 }
 
 async fn refresh(exchange: &Exchange) -> Result<Response, ApiError> {

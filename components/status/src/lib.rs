@@ -17,7 +17,7 @@ use api::capabilities::Health;
 use api::error::ApiError;
 use api::request;
 use api::status::{Canceled, Document};
-use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use job::{Cancellation, Inspection, JobId, Root};
 use platform::{Access, Exchange, Response};
 
@@ -106,7 +106,7 @@ async fn handle(exchange: &mut Exchange) {
         Ok(Route::Cancel(id)) => cancel_job(exchange, id).await,
         Ok(Route::V3(route)) => v3::serve(exchange, route).await,
         Ok(Route::Operator(route)) => operator::serve(exchange, route).await.map(Some),
-        Ok(Route::Legacy(route)) => legacy::serve(exchange, route).await.map(Some),
+        Ok(Route::Legacy(route)) => legacy::serve(exchange, route).await,
         Ok(Route::Health) => Ok(Some(exchange.success(200, &Health::of(VERSION)))),
         Ok(Route::Asset(asset)) => Ok(Some(page::answer(exchange, asset))),
         Err(error) => Err(error),
@@ -150,25 +150,34 @@ fn conditional(
     root: &Root,
     full: impl FnOnce() -> Response,
 ) -> Response {
-    let known = exchange
-        .request
-        .header("if-none-match")
-        .is_some_and(|header| api::status::none_match(header, etag));
-    let answer = if known {
-        Response {
+    let mut answer = match is_known(exchange, etag) {
+        true => Response {
             status: 304,
-            headers: http::HeaderMap::new(),
+            headers: HeaderMap::new(),
             body: Vec::new(),
-        }
-    } else {
-        full()
+        },
+        false => full(),
     };
-    let answer = answer.header(ETAG, etag).header(CACHE_CONTROL, "no-cache");
+    answer.headers.extend(validators(etag));
     if root.stage.is_terminal() {
         answer
     } else {
         answer.header(RETRY_AFTER, POLL_AFTER)
     }
+}
+
+/// Whether the client has a copy with this entity tag.
+fn is_known(exchange: &Exchange, etag: &str) -> bool {
+    let header = exchange.request.header("if-none-match");
+    header.is_some_and(|header| api::status::none_match(header, etag))
+}
+
+/// The headers by which a client keeps a copy, and asks whether it is still good.
+fn validators(etag: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.extend(HeaderValue::from_str(etag).map(|etag| (ETAG, etag)));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers
 }
 
 async fn cancel_job(exchange: &mut Exchange, id: &str) -> Result<Option<Response>, ApiError> {

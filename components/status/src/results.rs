@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::export::{self, Export};
+use api::legacy::{AroundBooks, BookList};
 use api::results::{Form, Writer};
 use api::v3::Kind;
 use futures::TryStreamExt;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use job::effects::Log;
-use job::{Engine, Inspection, Root, Stop};
+use job::{Engine, Inspection, Report, Root, Stop};
 use platform::{Access, Exchange, Response, Spin};
 use serde_json::json;
 
@@ -54,8 +55,7 @@ pub(crate) async fn serve(
         (None, format) => Form::v2(format)?,
         (Some(_), format) => Form::v3(format)?,
     };
-    let report = exchange.engine().report(&root).await;
-    let report = report.map_err(|stop| unreadable(exchange, stop))?;
+    let report = report(exchange, &root).await?;
     let headers =
         HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let answered = exchange.answered();
@@ -82,6 +82,53 @@ fn unreadable(exchange: &Exchange, stop: Stop) -> ApiError {
     }
 }
 
+/// What the first stage of a job has reported.
+pub(crate) async fn report(exchange: &Exchange, root: &Root) -> Result<Report, ApiError> {
+    let report = exchange.engine().report(root).await;
+    report.map_err(|stop| unreadable(exchange, stop))
+}
+
+/// Answers with a status document of the first apps that has the books of the job in it.
+pub(crate) async fn send_status(
+    exchange: &mut Exchange,
+    root: &Root,
+    document: AroundBooks,
+    mut headers: HeaderMap,
+) -> Result<Option<Response>, ApiError> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let Some(mut out) = exchange.stream(200, headers) else {
+        return Ok(None);
+    };
+    match write_status(exchange.engine(), &mut out, root, document).await {
+        Ok(()) => out.finish().await,
+        Err(problem) => {
+            out.abort().await;
+            broke_off(exchange, root, &problem);
+        }
+    }
+    Ok(None)
+}
+
+async fn write_status(
+    engine: Engine<'_, Spin>,
+    out: &mut platform::Writer,
+    root: &Root,
+    document: AroundBooks,
+) -> Result<(), String> {
+    let (mut buffer, mut list) = (document.before, BookList::default());
+    let mut parts = engine.items(root, 0..root.results());
+    while let Some(items) = parts.try_next().await.map_err(|stop| stop.to_string())? {
+        for item in &items {
+            buffer.extend(list.next(root, item));
+            if buffer.len() >= BUFFER {
+                flush(out, &mut buffer).await?;
+            }
+        }
+    }
+    buffer.extend(document.after);
+    flush(out, &mut buffer).await
+}
+
 /// Answers with rows of the job.
 async fn send_export(
     exchange: &mut Exchange,
@@ -89,8 +136,7 @@ async fn send_export(
     format: export::Format,
     only: export::RowFilter,
 ) -> Result<Option<Response>, ApiError> {
-    let report = exchange.engine().report(root).await;
-    let report = report.map_err(|stop| unreadable(exchange, stop))?;
+    let report = report(exchange, root).await?;
     let mut headers = HeaderMap::new();
     headers.insert(
         CONTENT_TYPE,

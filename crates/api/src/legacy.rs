@@ -1,6 +1,6 @@
 //! Status documents of the first apps, which poll: bare, without an envelope.
 
-use job::{Item, MadeBy, Report, Root, Stage, Time};
+use job::{Item, MadeBy, Pipeline, Report, Root, Stage, Time};
 use serde::Serialize;
 
 use crate::envelope::{Answered, Metadata, json};
@@ -234,10 +234,67 @@ impl schemars::JsonSchema for DocumentWithoutError<'_> {
     }
 }
 
-/// The body of `GET /v1/csv/status/{jobId}`. `items` and `report` are read only when the job has
-/// completed.
-pub fn import_status(root: &Root, items: &[Item], report: &Report, answered: Answered) -> Vec<u8> {
-    let is_complete = root.stage == Stage::Complete;
+/// A status document around the books of a job that has completed, which are spelled one by one
+/// ([`BookList`]): however many there are, they are never in memory together.
+#[derive(Debug)]
+pub struct AroundBooks {
+    /// Everything up to the first book.
+    pub before: Vec<u8>,
+    /// Everything after the last.
+    pub after: Vec<u8>,
+}
+
+impl AroundBooks {
+    /// Cuts a document at its list of books, which is empty. A text of a reader does not look like
+    /// the list: quotes in it are escaped.
+    fn cut(mut document: Vec<u8>) -> Option<Self> {
+        const EMPTY: &[u8] = br#""books":[]"#;
+        let at = document.windows(EMPTY.len()).position(|w| w == EMPTY)?;
+        let after = document.split_off(at + EMPTY.len() - 1);
+        let before = document;
+        Some(Self { before, after })
+    }
+
+    /// The body of `GET /v1/csv/status/{jobId}` of an import that has completed; `None` for others,
+    /// which are told by [`import_status`].
+    pub fn of_import(root: &Root, report: &Report, answered: Answered) -> Option<Self> {
+        Self::cut(import_status(root, report, answered))
+    }
+
+    /// The body of `GET /scan/status/{jobId}` of a scan that has completed; `None` for others,
+    /// which are told by [`ScanStatus`].
+    pub fn of_scan(root: &Root, report: &Report, now: Time) -> Option<Self> {
+        Self::cut(json(&ScanStatus::of(root, &[], report, now)))
+    }
+}
+
+/// The books of a status document, as they are spelled one after the other.
+#[derive(Debug, Default)]
+pub struct BookList {
+    has_begun: bool,
+}
+
+impl BookList {
+    /// Spells the next book; nothing for an item that is no book of this kind of job.
+    pub fn next(&mut self, root: &Root, item: &Item) -> Vec<u8> {
+        let book = match root.pipeline {
+            Pipeline::AiScan => SeenBook::of(root, item).map(|book| json(&book)),
+            _ => Some(json(&ImportedBook::of(item))),
+        };
+        let Some(mut book) = book else {
+            return Vec::new();
+        };
+        if std::mem::replace(&mut self.has_begun, true) {
+            book.insert(0, b',');
+        }
+        book
+    }
+}
+
+/// The body of `GET /v1/csv/status/{jobId}`, with the list of books of an import that has completed
+/// still empty. Any job has one; only an import has books there.
+pub fn import_status(root: &Root, report: &Report, answered: Answered) -> Vec<u8> {
+    let has_books = root.stage == Stage::Complete && root.pipeline == Pipeline::CsvImport;
     json(&ImportStatusAnswer {
         success: true,
         document: Document::of(root),
@@ -248,9 +305,28 @@ pub fn import_status(root: &Root, items: &[Item], report: &Report, answered: Ans
                 ..Document::of(root)
             }),
             error: problem(root),
-            books: is_complete.then(|| items.iter().map(ImportedBook::of).collect()),
-            errors: is_complete.then(|| ImportError::all(report)),
+            books: has_books.then(Vec::new),
+            errors: has_books.then(|| ImportError::all(report)),
         },
         metadata: answered.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_cut_at_its_list_and_at_no_text_that_looks_like_it() {
+        let document = json(&serde_json::json!({
+            "a": "\"books\":[]",
+            "books": [],
+            "errors": [],
+        }));
+        let AroundBooks { before, after } = AroundBooks::cut(document.clone()).unwrap();
+        assert!(before.ends_with(br#","books":["#), "{before:?}");
+        assert_eq!(after, br#"],"errors":[]}"#);
+        assert_eq!([before, after].concat(), document);
+        assert!(AroundBooks::cut(b"{}".to_vec()).is_none());
+    }
 }
