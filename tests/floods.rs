@@ -406,6 +406,57 @@ fn the_books_of_a_status_document_are_never_in_memory_together() {
     let read = reads() - before;
     assert!(read <= 3, "{read} values");
 }
+
+#[test]
+fn no_more_of_a_body_is_held_than_of_a_small_one_before_its_client_is_admitted() {
+    let app = Setup::new()
+        .tuning("max_jobs_per_client=1")
+        .variable("provider_timeout_s", "60")
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    app.enrich(&json!({"barcodes": ["9780743273565"]}));
+    for path in [
+        "/api/batch-enrich",
+        "/v1/enrichment/batch",
+        "/api/enrichment/start",
+        "/api/enrichment/batch",
+        "/v3/jobs/enrichment",
+        "/v3/books/enrich",
+    ] {
+        let request = app.request("POST", path);
+        let begun = request.body("application/json", vec![b' '; 200_000]);
+        let refused = begun.stall(8_000_000).answer();
+        assert_eq!(refused.status(), 429, "{path}: {}", refused.text());
+    }
+}
+
+#[test]
+fn what_says_little_is_short() {
+    let app = App::start();
+    let job = app.import(&stand_ins::library(2));
+    assert_eq!(app.finish(&job)["status"], "completed");
+    let retry = format!("/api/v2/imports/{}/retry", job.id);
+    let v3_retry = format!("/v3/jobs/imports/{}/retry", job.id);
+    let choose = format!("/api/v2/imports/{}/books/0", job.id);
+    let v3_choose = format!("/v3/jobs/imports/{}/books/0", job.id);
+    for (method, path) in [
+        ("POST", "/api/scan-bookshelf/cancel"),
+        ("POST", "/api/enrichment/cancel"),
+        ("POST", "/api/token/refresh"),
+        ("POST", "/api/v2/books/enrich"),
+        ("POST", &retry),
+        ("POST", &v3_retry),
+        ("PUT", &choose),
+        ("PUT", &v3_choose),
+    ] {
+        let long = json!({"jobId": "a", "more": "a".repeat(100_000)});
+        let answer = app.request(method, path).bearer(&job.token);
+        let answer = answer.json(&long).send();
+        assert_eq!(answer.status(), 413, "{method} {path}: {}", answer.text());
+        assert!(answer.text().contains("FILE_TOO_LARGE"), "{method} {path}");
+    }
+}
+
 #[test]
 fn names_with_control_characters_stay_data() {
     let app = App::start();

@@ -218,7 +218,7 @@ async fn hits(exchange: &Exchange, query: &books::Query) -> Result<(Vec<Item>, u
 
 async fn enrich_one(exchange: &Exchange) -> Result<Response, ApiError> {
     let isbn = request::barcode(
-        &exchange.json_body().await?,
+        &exchange.small_json_body().await?,
         &exchange.config.settings.limits,
     )?;
     admit(exchange).await?;
@@ -243,13 +243,17 @@ async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Response, ApiError> 
 }
 
 async fn enrich_several(exchange: &mut Exchange) -> Result<Option<Response>, ApiError> {
-    let body = exchange.json_body().await?;
+    let name = JobId::from_bytes(exchange.spin.random());
+    let (body, is_admitted) = exchange.admitted_json_body(&name).await?;
     let asked = request::v3_books(&body, &exchange.config.settings.limits)?;
     if asked.is_async {
-        make_of(exchange, JobRoute::V3, asked.into()).await?;
+        let admitted = is_admitted.then_some(&name);
+        make_of(exchange, JobRoute::V3, asked.into(), admitted).await?;
         return Ok(None);
     }
-    admit(exchange).await?;
+    if !is_admitted {
+        admit(exchange).await?;
+    }
     let isbns: Vec<Isbn> = asked
         .wanted
         .iter()

@@ -45,7 +45,7 @@ pub(crate) async fn serve(exchange: &Exchange, route: ChoiceTarget) -> Result<Re
         return Err(ApiError::no_such_index(&id, index));
     }
     let limits = &exchange.config.settings.limits;
-    let pick = match Chosen::read(&exchange.json_body().await?, limits)? {
+    let pick = match Chosen::read(&exchange.small_json_body().await?, limits)? {
         Chosen::Nothing => Pick::Nothing,
         Chosen::Candidate(number) => Pick::Candidate(number),
         Chosen::LookUp(by, wanted) => {

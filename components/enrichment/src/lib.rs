@@ -175,16 +175,19 @@ impl JobRoute {
 
 /// Makes a job of a request's books, and begins it.
 async fn make(exchange: &mut Exchange, route: JobRoute) -> Result<(), ApiError> {
-    let body = exchange.json_body().await?;
+    // The client may name the job in the body; a key's job is known before.
+    let name = exchange.name(route.made_by(), None)?.id().clone();
+    let (body, is_admitted) = exchange.admitted_json_body(&name).await?;
     let asked = route.read(&body, &exchange.config.settings.limits)?;
-    make_of(exchange, route, asked).await
+    make_of(exchange, route, asked, is_admitted.then_some(&name)).await
 }
 
-/// Makes a job of these books, and begins it.
+/// Makes a job of these books, and begins it. Its client may be `admitted` under another name.
 async fn make_of(
     exchange: &mut Exchange,
     route: JobRoute,
     asked: EnrichRequest,
+    admitted: Option<&JobId>,
 ) -> Result<(), ApiError> {
     let given = asked.job_id.is_some();
     let new = NewJob {
@@ -197,7 +200,10 @@ async fn make_of(
         client_ref: exchange.client_ref(asked.client_ref.as_deref())?,
     };
     let items = Item::distinct(asked.wanted);
-    client::admit(exchange, new.name.id()).await?;
+    match admitted {
+        Some(another) => client::admit_instead(exchange, another, new.name.id()).await?,
+        None => client::admit(exchange, new.name.id()).await?,
+    }
     let creation = match exchange.engine().create(&new, &items).await {
         Ok(created) => Creation::New(Box::new(created)),
         // The same key, or the same request of an app again, is the same job.

@@ -46,7 +46,7 @@ pub(crate) async fn serve(exchange: &mut Exchange, route: RetryTarget) -> Result
         true => over(&id, job(exchange, &id, None).await?)?,
         false => ended_job(exchange, &id, route.kind).await?,
     };
-    let body = exchange.json_body().await?;
+    let body = exchange.small_json_body().await?;
     let asked = request::retry(&body, &exchange.config.settings.limits)?;
     let only = asked.only;
     // A job of its own generation's routes has the same name in every other's.

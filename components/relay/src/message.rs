@@ -18,7 +18,7 @@ pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Resp
     for job in &session.jobs {
         roots.extend(session::look(exchange, job).await?.root().cloned());
     }
-    let body = match exchange.request.body().all(MAX_MESSAGE, None).await {
+    let body = match exchange.request.body().all(MAX_MESSAGE).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(ApiError::too_large("A message", MAX_MESSAGE)),
         Err(Disconnected) => return Err(ApiError::invalid_body("broke off")),

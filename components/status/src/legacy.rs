@@ -77,7 +77,7 @@ pub(crate) async fn serve(
             flat(exchange, status, &Canceled::of(&root))
         }
         Route::Cancel => {
-            let body = exchange.json_body().await?;
+            let body = exchange.small_json_body().await?;
             let (id, token) = request::cancel(&body, &exchange.config.settings.limits)?;
             let (status, root) = canceled(exchange, &id, token.as_deref(), true).await?;
             flat(exchange, status, &Canceled::of(&root))
@@ -144,7 +144,7 @@ async fn scan_status(exchange: &mut Exchange, id: &JobId) -> Result<Option<Respo
 }
 
 async fn refresh(exchange: &Exchange) -> Result<Response, ApiError> {
-    let body = exchange.json_body().await?;
+    let body = exchange.small_json_body().await?;
     let (id, token) = request::refresh(&body, &exchange.config.settings.limits)?;
     let root = job(exchange, &id).await.map_err(|error| match error.code {
         // Whether a job exists is not told to whoever has no token of it.

@@ -287,10 +287,13 @@ impl ApiError {
     pub fn too_large(what: &str, limit: usize) -> Self {
         Self::new(
             Code::FileTooLarge,
-            format!(
-                "{what} is too large: at most {} MB are allowed",
-                limit >> 20
-            ),
+            match limit >> 20 {
+                0 => format!(
+                    "{what} is too large: at most {} kB are allowed",
+                    limit >> 10
+                ),
+                mb => format!("{what} is too large: at most {mb} MB are allowed"),
+            },
         )
         .detail("maxBytes", limit)
     }

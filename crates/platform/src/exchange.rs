@@ -27,6 +27,10 @@ const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// Pause that `Retry-After` asks for when the store is full.
 const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// Largest size, in bytes, of a body that says little, and of what is held of another before its
+/// client is admitted.
+const SMALL_BODY: usize = 64 << 10;
+
 /// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -248,12 +252,42 @@ impl Exchange {
         })
     }
 
-    /// Reads the whole body of a JSON request.
+    /// Reads the whole body of a JSON request that says little: which job is to be canceled, which
+    /// book is looked up.
     ///
     /// # Errors
     /// When it is too long or breaks off.
-    pub async fn json_body(&self) -> Result<Vec<u8>, ApiError> {
-        self.body(self.config.settings.limits.max_json_bytes).await
+    pub async fn small_json_body(&self) -> Result<Vec<u8>, ApiError> {
+        let limits = &self.config.settings.limits;
+        self.body(SMALL_BODY.min(limits.max_json_bytes)).await
+    }
+
+    /// Reads the whole body of a JSON request that may be long, and says whether its client was
+    /// admitted under `name`: before more of it is held than of a small one.
+    ///
+    /// # Errors
+    /// `RATE_LIMIT_EXCEEDED`; when it is too long or breaks off.
+    pub async fn admitted_json_body(&self, name: &JobId) -> Result<(Vec<u8>, bool), ApiError> {
+        let limit = self.config.settings.limits.max_json_bytes;
+        let (mut body, mut bytes) = (self.request.body(), Vec::new());
+        if self
+            .read(&mut body, &mut bytes, SMALL_BODY.min(limit))
+            .await?
+        {
+            return Ok((bytes, false));
+        }
+        let admitted = client::admit_at_once(self, name).await;
+        let whole = match admitted {
+            Ok(()) => self.read(&mut body, &mut bytes, limit).await?,
+            Err(refusal) => {
+                self.discard(body);
+                return Err(refusal);
+            }
+        };
+        match whole {
+            true => Ok((bytes, true)),
+            false => Err(self.too_large(body, limit)),
+        }
     }
 
     /// Reads the whole body, of at most `limit` bytes.
@@ -261,17 +295,29 @@ impl Exchange {
     /// # Errors
     /// When it is too long or breaks off.
     pub async fn body(&self, limit: usize) -> Result<Vec<u8>, ApiError> {
-        let mut body = self.request.body();
+        let (mut body, mut bytes) = (self.request.body(), Vec::new());
+        match self.read(&mut body, &mut bytes, limit).await? {
+            true => Ok(bytes),
+            false => Err(self.too_large(body, limit)),
+        }
+    }
+
+    /// Reads on, to the end of the body or beyond `limit` bytes in all; whether that was the end.
+    async fn read(
+        &self,
+        body: &mut Body,
+        bytes: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<bool, ApiError> {
         let expected = self.request.header("content-length");
         let expected = expected.and_then(|length| length.parse().ok());
-        match body.all(limit, expected).await {
-            Ok(Some(body)) => Ok(body),
-            Ok(None) => {
-                self.discard(body);
-                Err(ApiError::too_large("The request", limit))
-            }
-            Err(Disconnected) => Err(ApiError::invalid_body("broke off")),
-        }
+        let read = body.read(bytes, limit, expected).await;
+        read.map_err(|Disconnected| ApiError::invalid_body("broke off"))
+    }
+
+    fn too_large(&self, body: Body, limit: usize) -> ApiError {
+        self.discard(body);
+        ApiError::too_large("The request", limit)
     }
 
     /// Takes the rest of a body that is refused, to be read for a moment after the response.

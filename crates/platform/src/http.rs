@@ -171,29 +171,39 @@ impl Body {
 const CREDIBLE: usize = 8;
 
 impl Body {
-    /// Reads the whole body; `None` when it is longer than `limit` bytes. `expected` is how long it
-    /// is said to be: a body that grows by doubling takes twice its size. Memory for all of it is
-    /// taken when a part has come: what is only announced takes none.
+    /// Reads the whole body; `None` when it is longer than `limit` bytes.
     ///
     /// # Errors
     /// [`Disconnected`] when it breaks off.
-    pub async fn all(
+    pub async fn all(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Disconnected> {
+        let mut bytes = Vec::new();
+        let is_whole = self.read(&mut bytes, limit, None).await?;
+        Ok(is_whole.then_some(bytes))
+    }
+
+    /// Reads on into `bytes`, to the end or beyond `limit` bytes in all; whether that was the end.
+    /// `expected` is how long the body is said to be: one that grows by doubling takes twice its
+    /// size. Memory for all of it is taken when a part has come: what is only announced takes none.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when it breaks off.
+    pub(crate) async fn read(
         &mut self,
+        bytes: &mut Vec<u8>,
         limit: usize,
         expected: Option<usize>,
-    ) -> Result<Option<Vec<u8>>, Disconnected> {
+    ) -> Result<bool, Disconnected> {
         let expected = expected.unwrap_or_default().min(limit);
-        let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk().await? {
-            if bytes.len() + chunk.len() > limit {
-                return Ok(None);
-            }
             if bytes.len() >= expected / CREDIBLE {
                 bytes.reserve_exact(expected.saturating_sub(bytes.len()));
             }
             bytes.extend_from_slice(&chunk);
+            if bytes.len() > limit {
+                return Ok(false);
+            }
         }
-        Ok(Some(bytes))
+        Ok(true)
     }
 }
 

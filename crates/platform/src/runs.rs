@@ -84,13 +84,7 @@ pub async fn serve(exchange: &mut Exchange, id: &JobId, worker: &impl Worker<Spi
         let answer = exchange.failure(&ApiError::no_such_route());
         return exchange.send(answer).await;
     }
-    let body = exchange
-        .request
-        .body()
-        .all(MAX_BODY, None)
-        .await
-        .ok()
-        .flatten();
+    let body = exchange.request.body().all(MAX_BODY).await.ok().flatten();
     let hand_over = match body.as_deref() {
         None | Some([]) => None,
         Some(bytes) => match serde_json::from_slice::<HandOver>(bytes) {
