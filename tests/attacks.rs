@@ -128,6 +128,52 @@ fn a_foreign_page_starts_no_work() {
     }
     assert_eq!(app.job_keys(), [""; 0]);
     let own = format!("http://{}", app.address());
+    let searches = [
+        "/api/v2/search?q=river",
+        "/v3/books/search?q=river",
+        "/v1/search/title?q=river",
+        "/search/title?q=river",
+        "/v1/search/isbn?isbn=9780743273565",
+        "/search/isbn?isbn=9780743273565",
+        "/v1/search/advanced?title=river",
+        "/search/advanced?title=river",
+        "/v3/books/9780743273565",
+    ];
+    let asked = |path: &str, header: (&str, &str)| {
+        let request = app.request("GET", path).header(header.0, header.1);
+        request.send().status()
+    };
+    for path in searches {
+        // A picture names no origin.
+        for header in [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            assert_eq!(asked(path, header), 403, "{path} {header:?}");
+        }
+        let head = app
+            .request("HEAD", path)
+            .header("origin", "https://evil.example");
+        assert_eq!(head.send().status(), 403, "{path}");
+    }
+    assert_eq!(app.sandbox.open_library().count(), 0);
+    // Nor is a provider kept from those who ask for themselves: apps, pages, whoever types it in.
+    for header in [
+        ("user-agent", "an app"),
+        ("origin", "capacitor://localhost"),
+        ("origin", &own),
+        ("sec-fetch-site", "none"),
+        ("sec-fetch-site", "same-origin"),
+    ] {
+        assert_eq!(asked(searches[0], header), 200, "{header:?}");
+    }
+    let of_app = app
+        .request("GET", searches[0])
+        .header("origin", "capacitor://localhost")
+        .header("sec-fetch-site", "cross-site");
+    assert_eq!(of_app.send().status(), 200);
     for origin in ["capacitor://localhost", "http://localhost:5173", &own] {
         upload().header("origin", origin).send().data(202);
     }

@@ -63,7 +63,9 @@ pub fn serve(
         }
         headers.extend(cors.headers(origin));
         let is_safe = matches!(request.method.as_str(), "GET" | "HEAD");
-        if !is_safe && origin.is_some_and(|page| is_foreign(page, &request, &cors)) {
+        // Whatever is asked of this component may be asked of a provider.
+        let costs = !is_safe || component == "enrichment";
+        if costs && is_of_foreign_page(&request, &cors) {
             let refusal = ApiError::forbidden_origin();
             let answer = failure(&refusal, spin.now(), &request.path, &request_id);
             headers.extend(answer.headers);
@@ -108,10 +110,15 @@ pub fn serve(
     });
 }
 
-/// Whether a page of this origin may not start work here: browsers send some requests before they
-/// ask whether they may. Pages that this application serves itself may, whatever they are served
-/// as.
-fn is_foreign(page: &str, request: &Incoming, cors: &Origins) -> bool {
+/// Whether the request is of a page that may not start work here: browsers send some requests
+/// before they ask whether they may. Pages that this application serves itself may, whatever they
+/// are served as. A picture's request names no origin, but says that it is another site's, or of
+/// another host of this one.
+fn is_of_foreign_page(request: &Incoming, cors: &Origins) -> bool {
+    let Some(page) = request.header("origin") else {
+        let site = request.header("sec-fetch-site").unwrap_or_default();
+        return matches!(site, "cross-site" | "same-site");
+    };
     let own = client::origin(request);
     let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
     let is_own = own.is_some_and(|own| host(&own).is_some() && host(&own) == host(page));
