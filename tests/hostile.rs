@@ -343,6 +343,42 @@ fn who_knows_a_job_s_name_gets_no_token_for_it() {
 }
 
 #[test]
+fn who_can_read_a_job_s_books_gets_no_token_for_asking_for_the_same() {
+    let app = Setup::new().variable("edge_secret", SECRET).start();
+    let ask = |from: &str, books: &Value| {
+        let body = json!({"jobId": "shared", "books": books});
+        let request = app.request("POST", "/api/enrichment/batch");
+        let request = request.header("x-edge-client", from);
+        request.header("x-edge-secret", SECRET).json(&body)
+    };
+    let (owner, stranger) = ("192.0.2.1", "192.0.2.2");
+    let books = json!([
+        {"title": "The Great Gatsby", "author": "F. Scott Fitzgerald", "isbn": "9780743273565"},
+        {"title": "A book that nobody knows", "author": "Nobody", "isbn": ""},
+    ]);
+    let accepted = ask(owner, &books).send().data(202);
+    let token = accepted["token"].as_str().unwrap();
+    let results = "/api/v2/imports/shared/results";
+    eventually("the job is over", || app.get(results).status() == 200);
+    let results = app.get(results).data(200);
+    let read: Vec<Value> = results["enrichedBooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|book| json!({"title": book["title"], "author": book["author"], "isbn": book["isbn"]}))
+        .collect();
+    for books in [&books, &json!(read)] {
+        for from in [stranger, "10.0.0.1"] {
+            let answer = ask(from, books).send();
+            answer.error(409, "JOB_EXISTS");
+            assert!(!answer.text().contains(token), "{from}");
+        }
+    }
+    // The client itself, which did not hear the answer, does; and whoever has the token.
+    assert_eq!(ask(owner, &books).send().data(202)["token"], token);
+    let shown = ask(stranger, &books).bearer(token).send();
+    assert_eq!(shown.data(202)["token"], token);
+}
 fn an_idempotency_key_belongs_to_one_client() {
     let app = App::start();
     let send = |csv: &str| {

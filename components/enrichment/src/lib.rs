@@ -10,7 +10,9 @@ use api::envelope;
 use api::error::ApiError;
 use api::request;
 use books::Wanted;
-use job::{ContentDigest, CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root};
+use job::{
+    Client, ContentDigest, CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root,
+};
 use platform::attached;
 use platform::client;
 use platform::config;
@@ -208,9 +210,14 @@ async fn make_of(
         Ok(created) => Creation::New(Box::new(created)),
         // The same key, or the same request of an app again, is the same job.
         Err(CreateError::Exists(root)) if !given || route.is_legacy() => {
-            exchange
-                .is_repetition(&new, given, &root, &ContentDigest::of_items(&items))
-                .await?;
+            let is_own = |client: &Client| client.is(&root.client);
+            let is_known = !given || !new.token || new.client.as_ref().is_some_and(is_own);
+            let content = match is_known {
+                true => ContentDigest::of_items(&items),
+                // Whoever knows the job's name can read its books, and ask for the same.
+                false => String::new(),
+            };
+            exchange.is_repetition(&new, given, &root, &content).await?;
             Creation::Existing(root)
         }
         Err(error) => return Err(exchange.not_created(new.name.id(), error)),

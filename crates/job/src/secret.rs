@@ -29,6 +29,14 @@ impl std::fmt::Debug for Keyring {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client(pub(crate) String);
 
+impl Client {
+    /// Whether this is the client that a job names as its own.
+    #[must_use]
+    pub fn is(&self, pseudonym: &str) -> bool {
+        self.0 == pseudonym
+    }
+}
+
 impl Keyring {
     /// A keyring of a configured secret.
     #[must_use]
