@@ -244,7 +244,8 @@ fn every_constant_of_the_architecture_is_where_it_is_said_to_be() {
         for place in row[1].split("; ").filter(|place| place.contains(" in ")) {
             let (names, file) = place.rsplit_once(" in ").unwrap();
             let file = file.trim_matches('`');
-            let path = match file.starts_with("host/") || file.starts_with("edge/") {
+            let folders = ["host/", "edge/", "components/"];
+            let path = match folders.iter().any(|folder| file.starts_with(folder)) {
                 true => file.to_owned(),
                 false => format!("crates/{file}"),
             };

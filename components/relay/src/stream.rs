@@ -1,5 +1,7 @@
 //! `GET /ws/session`: the messages to a socket, from the state of its jobs to their ends.
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use api::error::ApiError;
@@ -7,12 +9,13 @@ use api::parked::{self, ParkedSocket, ParkedStream};
 use api::ws::Schema;
 use api::ws::frame::{self, COMMENT, Close, Lasting, Phase, SocketPosition};
 use futures::TryStreamExt;
+use futures::future::{Either, select};
 use futures::stream::{Stream, StreamExt};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use job::effects::{Clock, Log, within};
 use job::{
-    Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Settings, Step, Stop, Watcher,
-    millis,
+    Engine, Inspection, Item, Next, Notification, QueueTurn, Report, Root, Settings, Step, Stop,
+    Watcher, millis,
 };
 use platform::{Disconnected, Exchange, Response, Spin, Writer, client, stream};
 use serde_json::json;
@@ -25,6 +28,8 @@ use crate::token;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Size in bytes from which on results take their turn to be in memory.
 const LARGE_RESULTS: u64 = 1 << 20;
+/// Time that is given to the delivery of large results, with a second more for each megabyte.
+const LEAST_DELIVERY: Duration = Duration::from_secs(5);
 /// The least time for which a stream is parked before its token is looked after.
 const SHORTEST_PARKING: Duration = Duration::from_secs(30);
 /// The class of sockets that wait for their jobs to appear, and how many of them an edge admits.
@@ -42,6 +47,8 @@ enum End {
     Parked,
     /// The store does not give the values that are needed; the edge asks again.
     Broken(String),
+    /// Large results are read too slowly, and others wait for the memory that they are in.
+    Slow,
 }
 
 impl From<Disconnected> for End {
@@ -286,16 +293,32 @@ impl<'a> SessionStream<'a> {
             Step::Heartbeat => return Ok(self.write(COMMENT).await?),
             Step::Book(..) | Step::TimedOut(_) => return Ok(()),
         }
-        let turn = self.wait_for_memory(notification).await?;
-        let spelled = contents(self.engine(), schema, notification)
-            .await
-            .map(|(items, report)| schema.spell(notification, &items, &report, now));
-        let written = match spelled {
-            Ok(messages) => self.deliver(index, notification, messages).await,
-            Err(stop) => Err(End::Broken(stop.to_string())),
+        let mut turn = self.wait_for_memory(notification).await?;
+        let engine = self.engine();
+        let (settings, clock) = (self.settings, &self.exchange.spin);
+        let writing = async {
+            let spelled = contents(engine, schema, notification)
+                .await
+                .map(|(items, report)| schema.spell(notification, &items, &report, now));
+            match spelled {
+                Ok(messages) => self.deliver(index, notification, messages).await,
+                Err(stop) => Err(End::Broken(stop.to_string())),
+            }
+        };
+        let written = match &mut turn {
+            Some(turn) => {
+                let limit = longest_delivery(&notification.root);
+                let kept = keep(clock, engine, settings, turn);
+                match within(clock, limit, select(pin!(writing), pin!(kept))).await {
+                    Some(Either::Left((written, _))) => written,
+                    Some(Either::Right((never, _))) => match never {},
+                    None => Err(End::Slow),
+                }
+            }
+            None => writing.await,
         };
         if let Some(turn) = turn {
-            self.engine().end_turn(turn).await;
+            engine.end_turn(turn).await;
         }
         written
     }
@@ -307,7 +330,7 @@ impl<'a> SessionStream<'a> {
         notification: &Notification,
     ) -> Result<Option<QueueTurn>, End> {
         let root = &notification.root;
-        let bytes: u64 = root.segments.iter().map(|part| u64::from(part.bytes)).sum();
+        let bytes = result_bytes(root);
         let holds_results =
             matches!(notification.step, Step::Ended(_)) && self.schema.wants_items(root);
         if !holds_results || bytes < LARGE_RESULTS {
@@ -395,6 +418,12 @@ impl<'a> SessionStream<'a> {
             End::Budget => ("budget", None),
             End::Parked => ("parked", None),
             End::Broken(problem) => ("broken", Some(problem)),
+            End::Slow => {
+                // To wait until it is read is what would keep the memory.
+                self.writer = Writer::default();
+                let problem = "the results are read too slowly";
+                ("broken", Some(problem.to_owned()))
+            }
         };
         self.writer.finish().await;
         let level = if problem.is_some() { "warn" } else { "info" };
@@ -409,6 +438,30 @@ impl<'a> SessionStream<'a> {
             }),
         );
     }
+}
+
+/// Keeps a turn for as long as this is polled: who is slow to read holds the memory meanwhile.
+async fn keep(
+    clock: &Spin,
+    engine: Engine<'_, Spin>,
+    settings: &Settings,
+    turn: &mut QueueTurn,
+) -> Infallible {
+    loop {
+        clock.sleep(settings.lease_renew).await;
+        engine.wait_for_turn(turn, Duration::ZERO).await;
+    }
+}
+
+/// Size in bytes of a job's results as they are stored.
+fn result_bytes(root: &Root) -> u64 {
+    root.segments.iter().map(|part| u64::from(part.bytes)).sum()
+}
+
+/// Longest time for which results are in memory until they are written: others wait for it. An edge
+/// takes them as fast as they come.
+fn longest_delivery(root: &Root) -> Duration {
+    LEAST_DELIVERY + Duration::from_micros(result_bytes(root))
 }
 
 /// The items and the report that an end holds in this schema; empty for everything else.

@@ -258,7 +258,8 @@ impl Responder {
     }
 }
 
-/// A body on its way out.
+/// A body on its way out. The default is one that has ended.
+#[derive(Default)]
 pub struct Writer {
     parts: Option<(OutputStream, OutgoingBody)>,
 }
