@@ -379,6 +379,8 @@ fn who_can_read_a_job_s_books_gets_no_token_for_asking_for_the_same() {
     let shown = ask(stranger, &books).bearer(token).send();
     assert_eq!(shown.data(202)["token"], token);
 }
+
+#[test]
 fn an_idempotency_key_belongs_to_one_client() {
     let app = App::start();
     let send = |csv: &str| {
@@ -403,6 +405,20 @@ fn an_idempotency_key_belongs_to_one_client() {
     books("9780743273565").data(202);
     books("9780063021426").error(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(app.results(&mine)["booksCreated"], 1);
+
+    // Where clients are known, the same key and the same content of two are two jobs.
+    let app = Setup::new().variable("edge_secret", SECRET).start();
+    let of = |client: &str| {
+        let request = app.request("POST", "/api/v2/imports");
+        let request = request.header("idempotency-key", "library");
+        let request = request.header("x-edge-client", client);
+        let request = request.header("x-edge-secret", SECRET);
+        Job::of(&request.body("text/csv", "Title\nEmma\n").send().data(202))
+    };
+    let (mine, theirs) = (of("192.0.2.1"), of("192.0.2.2"));
+    assert!(mine.id != theirs.id && mine.token != theirs.token);
+    assert_eq!(of("192.0.2.1"), mine);
+    assert_eq!(of("192.0.2.2"), theirs);
 }
 
 /// What says who asks says it once, and as text: whoever stands before the application may have
