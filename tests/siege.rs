@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 use app::http::Request;
 use app::socket::Socket;
 use app::{App, Job, Setup, try_connect};
+use serde_json::json;
 
+const WORKBOOK: &[u8] = include_bytes!("../crates/api/tests/uploads/excel-workbook.xlsx");
 const PHOTO: &[u8] = include_bytes!("data/bookshelf-13.jpg");
 
 /// What all hostile clients know.
@@ -70,15 +72,15 @@ type Attack = fn(&Siege, Ipv4Addr);
 
 /// The kinds, and how many clients there are of each.
 const KINDS: &[(&str, usize, Attack)] = &[
-    ("says nothing", 80, |siege, from| {
+    ("says nothing", 50, |siege, from| {
         let _silent = open(from, siege.to);
         siege.rest(Duration::from_secs(60));
     }),
-    ("drips a head", 50, |siege, from| {
+    ("drips a head", 30, |siege, from| {
         let stream = siege.begin(from, b"GET /health HTTP/1.1\r\nx: ");
         drip(siege, stream, b"a");
     }),
-    ("drips a body", 60, |siege, from| {
+    ("drips a body", 40, |siege, from| {
         let more = "content-type: application/json\r\ncontent-length: 8000000\r\n";
         let stream = siege.begin(from, &head("POST", "/api/batch-enrich", more));
         drip(siege, stream, b" ");
@@ -105,24 +107,22 @@ const KINDS: &[(&str, usize, Attack)] = &[
         let stream = siege.begin(from, &head("get", &siege.big.sse_url, ""));
         read_slowly(siege, stream);
     }),
-    ("follows and reads nothing", 60, |siege, from| {
+    ("follows and reads nothing", 45, |siege, from| {
         let target = format!("{}?books=1", siege.big.sse_url);
         let _open = siege.begin(from, &head("GET", &target, ""));
         siege.rest(Duration::from_secs(30));
     }),
-    ("opens sockets and reads nothing", 50, |siege, from| {
+    ("opens sockets and reads nothing", 35, |siege, from| {
         let schema = ["legacy", "1.0.0", "2.0.0"][usize::from(from.octets()[3]) % 3];
         let query = format!(
             "jobId={}&token={}&schema={schema}",
             siege.big.id, siege.big.token
         );
-        let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-                       sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         let target = format!("/ws/progress?{query}");
-        let _open = siege.begin(from, &head("GET", &target, upgrade));
+        let _open = siege.begin(from, &head("GET", &target, UPGRADE));
         siege.rest(Duration::from_secs(20));
     }),
-    ("waits for jobs that are not there", 40, |siege, from| {
+    ("waits for jobs that are not there", 30, |siege, from| {
         if let Some(stream) = open(from, siege.to) {
             let query = format!("jobId=nothing-{}", fastrand::u64(..));
             let socket = std::panic::catch_unwind(|| Socket::over(stream, &query, &[]));
@@ -151,7 +151,73 @@ const KINDS: &[(&str, usize, Attack)] = &[
         let stream = siege.begin(from, &head("GET", &siege.big.results_url, ""));
         read_slowly(siege, stream);
     }),
+    ("makes jobs that fail", 20, |siege, from| {
+        let request = Request::new(siege.to, "POST", "/api/v2/imports").from(from);
+        let _ = request.body("text/csv", "nonsense\n1\n").try_send();
+    }),
+    ("looks up and searches", 20, |siege, from| {
+        let word = fastrand::u32(..);
+        let search = format!("/api/v2/search?q=river{word}");
+        let _ = Request::new(siege.to, "GET", &search).from(from).try_send();
+        let request = Request::new(siege.to, "POST", "/api/v2/books/enrich").from(from);
+        let _ = request
+            .json(&json!({"barcode": "9780525540670"}))
+            .try_send();
+    }),
+    ("uploads slowly and steadily", 20, |siege, from| {
+        let more = "content-type: text/csv\r\ncontent-length: 8000000\r\n";
+        let stream = siege.begin(from, &head("POST", "/api/v2/imports", more));
+        // More than the rate below which an upload makes room for others.
+        drip(siege, stream, &[b'a'; 40_000]);
+    }),
+    ("asks for previews of large files", 10, |siege, from| {
+        let request = Request::new(siege.to, "POST", "/api/v2/imports/preview").from(from);
+        let _ = request.body("text/csv", large_file()).try_send();
+    }),
+    ("asks for previews of workbooks", 10, |siege, from| {
+        let request = Request::new(siege.to, "POST", "/api/v2/imports/preview").from(from);
+        let _ = request.form("file", "a.xlsx", WORKBOOK).try_send();
+    }),
+    ("sends lists of millions", 10, |siege, from| {
+        let request = Request::new(siege.to, "POST", "/api/batch-enrich").from(from);
+        let items = "{},".repeat(2_700_000);
+        let body = format!("{{\"books\":[{items}{{}}]}}");
+        let _ = request.body("application/json", body).try_send();
+    }),
+    (
+        "opens sockets of which each is another stream",
+        20,
+        |siege, from| {
+            let request = Request::new(siege.to, "POST", "/api/batch-enrich").from(from);
+            let books = json!({"barcodes": ["9780743273565"]});
+            let answer = request.json(&books).try_send();
+            let Some(answer) = answer.filter(|answer| answer.status() == 202) else {
+                return siege.rest(Duration::from_secs(1));
+            };
+            let own = Job::of(&answer.data(202));
+            let (ids, tokens) = (
+                [&own.id, &siege.big.id].map(String::as_str),
+                [&own.token, &siege.big.token].map(String::as_str),
+            );
+            let mut open = Vec::new();
+            for schema in ["legacy", "1.0.0", "2.0.0", "v3"] {
+                let (ids, tokens) = (ids.join(","), tokens.join(","));
+                let target = format!("/ws/progress?jobIds={ids}&tokens={tokens}&schema={schema}");
+                open.push(siege.begin(from, &head("GET", &target, UPGRADE)));
+            }
+            siege.rest(Duration::from_secs(5));
+        },
+    ),
 ];
+
+const UPGRADE: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                       sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// The largest library that is read.
+fn large_file() -> Vec<u8> {
+    static FILE: OnceLock<Vec<u8>> = OnceLock::new();
+    FILE.get_or_init(|| stand_ins::library(10_000)).clone()
+}
 
 /// The largest photo that is looked at, in few bytes.
 fn flat_photo() -> &'static [u8] {
@@ -202,7 +268,8 @@ struct Noticed {
 }
 
 impl Noticed {
-    fn median(&self, kind: &str) -> (usize, Duration, Duration) {
+    /// How often this was done, and the time of one in two and of nineteen in twenty.
+    fn times(&self, kind: &str) -> (usize, Duration, Duration) {
         let mut took: Vec<Duration> = self
             .took
             .iter()
@@ -382,6 +449,7 @@ fn honest_clients_are_served_while_others_attack() {
         (noticed, watching.join().unwrap())
     });
     let clients: usize = KINDS.iter().map(|kind| kind.1).sum();
+    assert_eq!(clients, 500);
     println!(
         "{clients} hostile clients for {time:?}; memory {before} MB before, {most} MB at most"
     );
@@ -401,10 +469,14 @@ fn honest_clients_are_served_while_others_attack() {
         println!("{times} times: {line}");
     }
     for kind in HONEST {
+        let (alone, besieged) = (alone.times(kind), noticed.times(kind));
+        let slower = |alone: Duration, besieged: Duration| {
+            besieged.as_secs_f64() / alone.as_secs_f64().max(f64::EPSILON)
+        };
         println!(
-            "{kind}: alone {:?}, besieged {:?}",
-            alone.median(kind),
-            noticed.median(kind)
+            "{kind}: alone {alone:?}, besieged {besieged:?}: p50 {:.1} times as long, p95 {:.1}",
+            slower(alone.1, besieged.1),
+            slower(alone.2, besieged.2)
         );
     }
     println!(
