@@ -26,7 +26,7 @@ fuzz_target!(|line: &str| {
         }
     }
     let _ = request::idempotency_key(line);
-    let _ = (request::bearer(line), request::accepts_event_stream(line));
+    let _ = request::bearer(line);
     let origins = Origins::parse("capacitor://localhost, http://localhost:*, https://*.example");
     // What is echoed is a header again.
     let _ = (origins.headers(Some(line)), origins.preflight(Some(line)));

@@ -7,7 +7,7 @@ use api::access::name_suffices;
 use api::error::ApiError;
 use api::ws::{Handshake, SocketJob};
 use job::{Inspection, Root};
-use platform::Exchange;
+use platform::{Exchange, client};
 
 use crate::trust::Trust;
 
@@ -33,10 +33,7 @@ impl Session {
         let protocols = request.header("x-edge-protocol").unwrap_or_default();
         Ok(Self {
             handshake: Handshake::parse(&request.query, protocols)?,
-            client: request
-                .header("x-edge-client")
-                .filter(|_| trust == Trust::All)
-                .and_then(|address| address.parse().ok()),
+            client: client::address(request).filter(|_| trust == Trust::All),
         })
     }
 }

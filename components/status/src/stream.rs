@@ -3,7 +3,6 @@
 
 use api::error::ApiError;
 use api::parked::{self, ParkedStream};
-use api::request::accepts_event_stream;
 use api::sse;
 use api::v3::Kind;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -50,7 +49,7 @@ pub(crate) async fn serve(
 fn is_read_as_events(exchange: &Exchange) -> bool {
     let header = |name| exchange.request.header(name);
     let is_browser = header("sec-fetch-mode").is_some() || header("sec-fetch-dest").is_some();
-    !is_browser && header("accept").is_some_and(accepts_event_stream)
+    !is_browser && exchange.accepts_event_stream()
 }
 
 async fn stream_of(

@@ -15,5 +15,5 @@ pub use address::{ClientKey, canonical, is_private, parse_address};
 pub use limiter::{Full, Limiter, Permit};
 pub use policy::{
     Admission, Held, Limits, PerClient, ResponseAction, STREAM_BUDGET, StreamPlace, Ticket,
-    accepts_event_stream, is_event_stream, media_type, stream_target,
+    accepts_event_stream, is_event_stream, media_type, names_event_stream, stream_target,
 };

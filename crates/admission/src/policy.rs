@@ -33,6 +33,15 @@ pub fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|media_type| media_type.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
+/// Whether an `Accept` header names event streams. `*/*` does not: nobody gets one unasked.
+#[must_use]
+pub fn names_event_stream(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let essence = range.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case(EVENT_STREAM)
+    })
+}
+
 /// Whether the response to a request may be an event stream: a request that makes something can ask
 /// to follow it.
 #[must_use]
@@ -40,9 +49,7 @@ pub fn accepts_event_stream(method: &Method, headers: &HeaderMap) -> bool {
     matches!(*method, Method::GET | Method::POST)
         && headers.get_all(ACCEPT).iter().any(|value| {
             // An application may read what is no ASCII, so this must, too.
-            String::from_utf8_lossy(value.as_bytes())
-                .to_ascii_lowercase()
-                .contains(EVENT_STREAM)
+            names_event_stream(&String::from_utf8_lossy(value.as_bytes()))
         })
 }
 
@@ -482,6 +489,25 @@ mod tests {
         let ticket = ask(&admission, client(1), "GET", "/a", &told).unwrap();
         assert!(!ticket.may_repeat());
         assert!(!pass(ticket, &stream_answer()).is_stream());
+    }
+
+    #[test]
+    fn a_stream_is_the_answer_only_to_who_asks_for_it() {
+        for asked in [
+            "text/event-stream",
+            "application/json, Text/Event-Stream;q=0.9",
+        ] {
+            assert!(names_event_stream(asked), "{asked}");
+        }
+        for not in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "text/event-streams",
+        ] {
+            assert!(!names_event_stream(not), "{not}");
+        }
     }
 
     #[test]

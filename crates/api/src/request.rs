@@ -19,9 +19,8 @@ pub(crate) use self::json::read;
 pub use self::list::List;
 pub use self::mapping::mapping;
 pub use self::parameters::{
-    MAX_CLIENT_REF, MAX_FOLLOWED, MAX_IDEMPOTENCY_KEY, accepts_event_stream, bearer, client_ref,
-    client_ref_no_text, idempotency_key, is_token_like, job_id, job_ids, keep_failed_photos,
-    request_id,
+    MAX_CLIENT_REF, MAX_FOLLOWED, MAX_IDEMPOTENCY_KEY, bearer, client_ref, client_ref_no_text,
+    idempotency_key, is_token_like, job_id, job_ids, keep_failed_photos, request_id,
 };
 pub(crate) use self::parameters::{client_ref_of_bytes, client_ref_too_long};
 use crate::error::ApiError;

@@ -3,7 +3,7 @@
 
 use api::error::{ApiError, Code};
 use api::query::Query;
-use api::request::{self, accepts_event_stream, bearer, idempotency_key};
+use api::request::{self, bearer, idempotency_key};
 use api::results::Page;
 use api::sse;
 use api::upload::{Event, Kind, Upload};
@@ -74,25 +74,6 @@ fn a_body_of_another_shape_is_refused_with_the_field_and_the_shape() {
             (Code::InvalidRequest, field.to_owned()),
             "{body}"
         );
-    }
-}
-
-#[test]
-fn a_stream_is_the_answer_only_to_who_asks_for_it() {
-    for asked in [
-        "text/event-stream",
-        "application/json, Text/Event-Stream;q=0.9",
-    ] {
-        assert!(accepts_event_stream(asked), "{asked}");
-    }
-    for not in [
-        "",
-        "*/*",
-        "text/*",
-        "application/json",
-        "text/event-streams",
-    ] {
-        assert!(!accepts_event_stream(not), "{not}");
     }
 }
 
@@ -715,7 +696,7 @@ proptest! {
         let query = Query::parse(&line);
         let _ = (query.page(), query.flag("books"), query.number("offset", 0));
         let _ = request::job_ids("jobIds", Some(&line));
-        let _ = (bearer(&line), idempotency_key(&line), accepts_event_stream(&line));
+        let _ = (bearer(&line), idempotency_key(&line));
         if let Ok(id) = request::job_id(&line) {
             prop_assert_eq!(id.as_str(), line.as_str());
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use api::accepted::Accepted;
 use api::error::ApiError;
-use api::request::accepts_event_stream;
 use api::sse;
 use api::v3;
 use futures::future::join;
@@ -19,10 +18,7 @@ use crate::stream::{self, StreamOptions};
 /// Whether the client asks for a stream as the response.
 #[must_use]
 pub fn is_asked(exchange: &Exchange) -> bool {
-    exchange
-        .request
-        .header("accept")
-        .is_some_and(accepts_event_stream)
+    exchange.accepts_event_stream()
 }
 
 /// Responds with the job's stream, and works on the job beside it if it is new. The job goes on

@@ -100,6 +100,13 @@ impl Exchange {
         self.request.path.starts_with(api::v3::PREFIX)
     }
 
+    /// Whether the client takes an event stream for an answer.
+    #[must_use]
+    pub fn accepts_event_stream(&self) -> bool {
+        let accept = self.request.header("accept");
+        accept.is_some_and(admission::names_event_stream)
+    }
+
     /// The server's scheme and host as the client knows them.
     #[must_use]
     pub fn origin(&self) -> Origin {

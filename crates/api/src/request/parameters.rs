@@ -132,11 +132,3 @@ pub fn is_token_like(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
-
-/// Whether an `Accept` header names event streams. `*/*` does not: nobody gets one unasked.
-pub fn accepts_event_stream(header: &str) -> bool {
-    header.split(',').any(|range| {
-        let essence = range.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("text/event-stream")
-    })
-}
