@@ -157,6 +157,10 @@ impl Default for Metrics {
             seen: Mutex::default(),
         };
         metrics.register();
+        for outcome in ["delivered", "failed", "given-up"] {
+            let labels = vec![("outcome", outcome.to_owned())];
+            metrics.webhook_deliveries.get_or_create(&labels).inc_by(0);
+        }
         for pipeline in PIPELINES {
             let failures = FAILURES.map(|code| ("error", code));
             let others = [("complete", "none"), ("canceled", "E_CANCELED")];
