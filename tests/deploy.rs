@@ -95,6 +95,15 @@ fn the_spin_app_names_variables_that_there_are() {
         let from_secret = variable["valueFrom"]["secretKeyRef"].is_object();
         assert_eq!(known.secret, from_secret, "{variable}");
     }
+    for needed in [
+        "operator_token",
+        "public_url",
+        "webhook_url",
+        "webhook_secret",
+    ] {
+        let variables = spec["variables"].as_array().unwrap();
+        assert!(variables.iter().any(|v| v["name"] == needed), "{needed}");
+    }
     // An application without its executor is never started.
     let executor = of_kind(&documents, "SpinAppExecutor");
     assert_eq!(spec["executor"], executor["metadata"]["name"]);
@@ -126,6 +135,12 @@ fn the_edge_finds_the_application_and_the_gateway_the_edge() {
     let http = ports.iter().find(|port| port["name"] == "http").unwrap();
     let port = http["containerPort"].as_u64().unwrap();
     assert!(value("EDGE_LISTEN").ends_with(&format!(":{port}")));
+    let scraped = &edge["spec"]["template"]["metadata"]["annotations"];
+    let metrics = ports.iter().find(|port| port["name"] == "metrics").unwrap();
+    let port = metrics["containerPort"].to_string();
+    assert_eq!(scraped["prometheus.io/scrape"], "true");
+    assert_eq!(scraped["prometheus.io/port"], port);
+    assert!(value("EDGE_ADMIN").ends_with(&format!(":{port}")));
     let labels = &edge["spec"]["template"]["metadata"]["labels"];
     assert_eq!(&edge["spec"]["selector"]["matchLabels"], labels);
     assert_eq!(&service["spec"]["selector"], labels);
@@ -236,7 +251,9 @@ fn the_hosts_of_the_compose_file_understand_their_arguments() {
     for name in environment.keys() {
         match name.strip_prefix("SPIN_VARIABLE_") {
             Some(variable) => assert!(manifest.variables.contains_key(&variable.to_lowercase())),
-            None => assert_eq!(name, "SPIN_MAX_INSTANCE_COUNT"),
+            None => assert!(
+                ["SPIN_MAX_INSTANCE_COUNT", "OTEL_EXPORTER_OTLP_ENDPOINT"].contains(&name.as_str())
+            ),
         }
     }
     let monitoring = &documents[0]["services"]["prometheus"];
@@ -252,6 +269,10 @@ fn the_hosts_of_the_compose_file_understand_their_arguments() {
     let alerts = scraped[0]["rule_files"][0].as_str().unwrap();
     let mounted = format!("./monitoring/alerts.yaml:{alerts}:ro");
     assert_eq!(monitoring["volumes"][1], mounted);
+    // What it has read outlives its container.
+    assert_eq!(monitoring["volumes"][2], "prometheus:/prometheus");
+    let volumes = documents[0]["volumes"].as_object().unwrap();
+    assert!(volumes.contains_key("prometheus"));
     // Everything before `--help` is read.
     let command = app["command"].as_str().unwrap();
     let read = Command::new(program("host"))
