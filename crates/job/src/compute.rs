@@ -292,6 +292,12 @@ impl<E: Effects> Engine<'_, E> {
         self.look_at_queue(turn).await;
     }
 
+    /// Keeps the turn for `time` longer than usual: for work that nothing renews it during.
+    pub(crate) async fn renew_turn_for(&self, turn: &mut QueueTurn, time: Duration) {
+        turn.life = self.settings.lease + time;
+        self.look_at_queue(turn).await;
+    }
+
     /// Enters or renews a place in a queue; whether its turn has come.
     async fn look_at_queue(&self, turn: &mut QueueTurn) -> Standing {
         let Ok(bytes) = self.effects.get(turn.key).await else {

@@ -38,6 +38,9 @@ struct World {
     echoes: RefCell<Vec<(Duration, String, Vec<u8>)>>,
     /// Whether the disk is full: nothing can be written, but deleted.
     is_full: Cell<bool>,
+    /// The latest time until which an entry of the queue for processors was to last, in ms from
+    /// when it was written.
+    longest_turn: Cell<u64>,
     /// What the names of the keys that cannot be deleted begin with.
     kept: Cell<Option<&'static str>>,
     /// Whether nobody lives to see the keys that are listed.
@@ -110,6 +113,13 @@ impl Store for World {
         }
         if self.is_full.get() {
             return Err(StoreError("the disk is full".to_owned()));
+        }
+        if key == job::keys::COMPUTE {
+            let queue: Value = serde_json::from_slice(value).unwrap();
+            let ends = queue["entries"].as_array().unwrap().iter();
+            let ends = ends.map(|entry| entry["until"].as_u64().unwrap() - self.now().0);
+            let longest = ends.max().unwrap_or_default();
+            self.longest_turn.set(longest.max(self.longest_turn.get()));
         }
         let mut store = self.store.borrow_mut();
         store.insert(key.to_owned(), value.to_vec());
@@ -1269,4 +1279,20 @@ fn a_retry_that_was_stopped_makes_place_for_the_next() {
         assert!(standing.is_none() && !names.contains(&next), "{stage}");
         names.push(next);
     }
+}
+
+/// Nothing is renewed while a library is read.
+#[test]
+fn the_slot_of_a_run_lasts_as_long_as_it_may_read_a_library() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let mut receiver = receiving_a_library(engine);
+    let csv = b"Title,Author\n".repeat(192_000);
+    done(receiver.write(&csv)).unwrap();
+    let created = done(receiver.accept(String::new())).unwrap();
+    done(engine.run_created(created, None, &CsvAnalysis));
+    let takes = job::QueueTurn::time_to_read(csv.len() as u64, false);
+    let life = Duration::from_millis(world.longest_turn.get());
+    assert!(life >= takes * 2, "{life:?} for {takes:?}");
 }
