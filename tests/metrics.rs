@@ -4,9 +4,18 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use stand_ins::{Behaviour, Fault};
 
 use crate::app::http::Request;
 use crate::app::{App, Job, LIBRARY, Setup, eventually, program};
+
+/// ISBNs that no sample has, so that a provider is asked about them.
+const UNKNOWN: [&str; 4] = [
+    "9781234567897",
+    "9780000000002",
+    "9780000000019",
+    "9780000000026",
+];
 
 /// A client's trace is in the log lines of every run of its job, whichever component it is handed
 /// to.
@@ -76,6 +85,40 @@ fn ends_of_jobs_are_counted_from_zero() {
             assert!(text.contains(&sample), "{sample}");
         }
     }
+}
+
+/// Every request that a provider has seen is counted, also when the component waits for its answer
+/// no longer, or the answer breaks off.
+#[test]
+fn a_provider_that_does_not_answer_is_in_its_figures() {
+    let setup = Setup::new().variable("provider_timeout_s", "0.2");
+    let app = setup.variable("provider_patience_s", "20").start();
+    let open_library = app.sandbox.open_library();
+    let host = format!("host=\"{}\"", open_library.addr());
+    let counted = |status: &str| -> u64 {
+        let text = app.metrics();
+        let asked = samples(&text, "bookstrack_outbound_duration_seconds_count");
+        let asked = asked
+            .iter()
+            .filter(|s| s.contains(&host) && s.contains(status));
+        let counts = asked.map(|s| s.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        counts.sum()
+    };
+    let faults = [Fault::Hang, Fault::Stall, Fault::CutShort, Fault::Reset];
+    for (fault, isbn) in faults.into_iter().zip(UNKNOWN) {
+        let before = counted("status=\"none\"");
+        open_library.behave(fault.clone().always());
+        let job = app.enrich(&json!({"barcodes": [isbn]}));
+        eventually(&format!("{fault:?} is counted"), || {
+            counted("status=\"none\"") > before
+        });
+        open_library.behave(Behaviour::default());
+        app.finish(&job);
+        eventually(&format!("all requests are counted with {fault:?}"), || {
+            counted("") == open_library.count()
+        });
+    }
+    assert!(counted("status=\"200\"") >= 1);
 }
 
 #[test]

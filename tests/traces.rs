@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use stand_ins::{Behaviour, Fault};
 
 use crate::app::{App, Job, LIBRARY, Setup, eventually};
 use crate::webhooks::Receiver;
@@ -10,6 +11,9 @@ use crate::webhooks::Receiver;
 /// A client's trace, and the span in which it asks.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CLIENT: &str = "00f067aa0ba902b7";
+
+/// ISBNs that no sample has, so that a provider is asked about them.
+const UNKNOWN: [&str; 3] = ["9780000000002", "9780000000019", "9780000000026"];
 
 /// The spans that a collector has received, by their ids.
 struct Spans(BTreeMap<String, Value>);
@@ -166,5 +170,38 @@ fn a_trace_that_is_not_sampled_is_passed_on_and_not_exported() {
             .find(|(name, _)| name == "traceparent");
         let told = &told.unwrap().1;
         assert_eq!(told.ends_with("-00"), told.contains(TRACE), "{told}");
+    }
+}
+
+/// A look-up that its run gives up is in the trace, and is none that went well.
+#[test]
+fn a_lookup_that_is_not_answered_is_an_error_of_its_trace() {
+    let collector = Receiver::start("200 OK");
+    let endpoint = format!("http://{}", collector.address);
+    let setup = Setup::new().argument("--otlp").argument(&endpoint);
+    let setup = setup.variable("provider_timeout_s", "0.2");
+    let app = setup.variable("provider_patience_s", "20").start();
+    for ((fault, kind, has_head), isbn) in [
+        (Fault::Hang, "canceled", false),
+        (Fault::Stall, "canceled", true),
+        (Fault::Reset, "http_protocol_error", false),
+    ]
+    .into_iter()
+    .zip(UNKNOWN)
+    {
+        app.sandbox.open_library().behave(fault.clone().always());
+        let job = app.enrich(&json!({"barcodes": [isbn]}));
+        eventually(&format!("the error of {fault:?} is told"), || {
+            let spans = Spans::of(&collector);
+            spans.named("GET 127.0.0.1").iter().any(|lookup| {
+                let keys = lookup["attributes"].as_array().unwrap().iter();
+                let head = keys.filter(|one| one["key"] == "http.response.status_code");
+                lookup["status"]["code"] == 2
+                    && attribute(lookup, "error.type") == Some(kind)
+                    && head.count() == usize::from(has_head)
+            })
+        });
+        app.sandbox.open_library().behave(Behaviour::default());
+        app.finish(&job);
     }
 }

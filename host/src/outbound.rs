@@ -1,5 +1,7 @@
 //! `wasi:http/outgoing-handler`: requests that a component sends.
 
+mod pending;
+
 use std::error::Error as StdError;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,6 +25,7 @@ use tower_service::Service;
 use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use self::pending::{AnswerBody, Pending};
 use crate::allowed_hosts::AllowedHosts;
 use crate::app::App;
 use crate::body::IdleTimeoutBody;
@@ -340,14 +343,20 @@ impl WasiHttpHooks for Hooks {
         Box::new(async move {
             let options = options.unwrap_or_default();
             let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-            let response = dispatch(&app, &component, &allowed, request, &options).await;
-            match &response {
-                Ok(response) => span.answered(response.status(), true),
-                Err(error) => span.end(Some(error)),
-            }
-            let response = response?;
-            let response =
-                response.map(|body| IdleTimeoutBody::new(body, between_bytes).boxed_unsync());
+            let mut pending = Pending::new(app.clone(), span);
+            let sent = dispatch(&app, &component, &allowed, request, &options, &mut pending);
+            let response = match sent.await {
+                Ok(response) => response,
+                Err(error) => {
+                    pending.failed(&error);
+                    return Err(error);
+                }
+            };
+            pending.answered(response.status());
+            let response = response.map(|body| {
+                let body = IdleTimeoutBody::new(body, between_bytes).boxed_unsync();
+                AnswerBody::new(body, pending).boxed_unsync()
+            });
             let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
             Ok((response, done))
         })
@@ -360,6 +369,7 @@ async fn dispatch(
     allowed: &AllowedHosts,
     mut request: Request<WasiBody>,
     options: &RequestOptions,
+    pending: &mut Pending,
 ) -> Result<Response<WasiBody>, Error> {
     let counters = app.counters();
     let host = request.uri().host().unwrap_or_default();
@@ -406,11 +416,8 @@ async fn dispatch(
     counters.outbound(&place);
     // The client makes its own.
     request.headers_mut().remove(header::HOST);
-    let asked = Instant::now();
-    let answer = outbound.send(request, options).await;
-    let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
-    app.metrics().outbound(&place, status, asked.elapsed());
-    answer
+    pending.goes_to(&place);
+    outbound.send(request, options).await
 }
 
 /// Sends a request to the application itself as if it had come in from outside.

@@ -298,7 +298,8 @@ impl Metrics {
         );
         r.register_with_unit(
             "outbound_duration",
-            "From a request to a provider to the head of its answer, by host and status",
+            "From a request to a provider to the end of its answer, by host and status; none: it was \
+             not answered, or not to the end",
             Unit::Seconds,
             self.outbound.clone(),
         );
@@ -450,7 +451,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a request to a provider; `status` is `none` when it was not answered.
+    /// Counts a request to a provider; without a `status` when no whole answer has come.
     pub(crate) fn outbound(&self, host: &str, status: Option<u16>, took: Duration) {
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         self.outbound

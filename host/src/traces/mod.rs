@@ -262,6 +262,25 @@ impl Span {
         span.end();
     }
 
+    /// Ends the span of a request that has no whole answer: a head at most. `kind` is one of few.
+    pub(crate) fn failed(
+        &self,
+        head: Option<StatusCode>,
+        kind: &'static str,
+        error: &dyn fmt::Display,
+    ) {
+        let Some(begun) = &self.0 else {
+            return;
+        };
+        let span = begun.context.span();
+        if let Some(status) = head {
+            let code = i64::from(status.as_u16());
+            span.set_attribute(KeyValue::new("http.response.status_code", code));
+        }
+        span.set_attribute(KeyValue::new("error.type", kind));
+        self.end(Some(error));
+    }
+
     /// Ends the span, as failed if there is an error.
     pub(crate) fn end(&self, error: Option<&dyn fmt::Display>) {
         let Some(begun) = &self.0 else {
