@@ -195,14 +195,9 @@ async fn serve(
         fault.set(*one);
     }
     let store = up.store.open(&state_dir).await?;
-    let traces = match up.otlp.as_deref().filter(|endpoint| !endpoint.is_empty()) {
-        None => None,
-        Some(endpoint) => Some(Traces::export(
-            &manifest.application.name,
-            endpoint,
-            |name| std::env::var(name).ok(),
-        )?),
-    };
+    let traces = Traces::export(&manifest.application.name, up.otlp.as_deref(), |name| {
+        std::env::var(name).ok()
+    })?;
     let usual = StreamLimits::of(up.max_instances);
     let settings = Settings {
         limits,

@@ -104,8 +104,9 @@ pub(super) struct Up {
     #[arg(long, value_name = "ADDRESS")]
     pub(super) admin: Option<SocketAddr>,
     /// Export traces of requests, runs and look-ups to the OpenTelemetry collector below this URL,
-    /// at /v1/traces. The other variables of OpenTelemetry for OTLP over HTTP count, too
-    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    /// at /v1/traces. Not given: to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or
+    /// OTEL_EXPORTER_OTLP_ENDPOINT say. The other variables for OTLP over HTTP count, too
+    #[arg(long, value_name = "URL")]
     pub(super) otlp: Option<String>,
     /// Number of instances there may be at a time
     #[arg(long, env = "SPIN_MAX_INSTANCE_COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

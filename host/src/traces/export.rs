@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -29,31 +29,53 @@ pub(super) struct Target {
     uri: Uri,
     headers: HeaderMap,
     timeout: Duration,
+    /// Whether that is what the variables ask for, or say nothing against.
+    speaks_json: bool,
 }
 
 impl Target {
-    /// Reads the settings of OpenTelemetry's variables. Those for traces alone win.
+    /// Reads the settings of OpenTelemetry's variables. Those for traces alone win, and the
+    /// `collector` of the command line, a URL below which traces are taken, wins over their
+    /// addresses. `None`: nobody wants traces.
     pub(super) fn read(
-        endpoint: &str,
+        collector: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<Option<Self>> {
+        // To OpenTelemetry an empty variable is none.
+        let read = |name: &str| variable(name).filter(|value| !value.is_empty());
         let set = |name: &str| {
-            let read = |name: &str| variable(name).filter(|value| !value.is_empty());
             read(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"))
                 .or_else(|| read(&format!("OTEL_EXPORTER_OTLP_{name}")))
         };
-        let own = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").filter(|own| !own.is_empty());
-        let uri = own.unwrap_or_else(|| format!("{}/v1/traces", endpoint.trim_end_matches('/')));
-        let uri = uri
+        let below = |url: &str| format!("{}/v1/traces", url.trim_end_matches('/'));
+        let address = collector
+            .filter(|collector| !collector.is_empty())
+            .map(below)
+            .or_else(|| read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+            .or_else(|| read("OTEL_EXPORTER_OTLP_ENDPOINT").map(|url| below(&url)));
+        let is_off = read("OTEL_SDK_DISABLED").is_some_and(|off| off.eq_ignore_ascii_case("true"));
+        let exporter = read("OTEL_TRACES_EXPORTER").unwrap_or_else(|| "otlp".to_owned());
+        let Some(address) = address.filter(|_| !is_off && exporter != "none") else {
+            return Ok(None);
+        };
+        if exporter != "otlp" {
+            bail!("OTEL_TRACES_EXPORTER is {exporter}: the host exports by otlp, or with none not");
+        }
+        let uri = address
             .parse::<Uri>()
             .ok()
             .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
             .with_context(|| {
-                format!("the endpoint for OTLP is no http:// or https:// URL: {endpoint}")
+                format!("the endpoint for OTLP is no http:// or https:// URL: {address}")
             })?;
-        if set("PROTOCOL").is_some_and(|protocol| protocol == "grpc") {
-            bail!("OTEL_EXPORTER_OTLP_PROTOCOL: the host exports over HTTP, not gRPC");
-        }
+        let speaks_json = match set("PROTOCOL").as_deref() {
+            None | Some("http/json") => true,
+            // Nearly every collector takes both, at the same address.
+            Some("http/protobuf") => false,
+            Some(other) => {
+                bail!("OTEL_EXPORTER_OTLP_PROTOCOL is {other}: the host speaks http/json")
+            }
+        };
         let timeout = match set("TIMEOUT") {
             None => Duration::from_secs(10),
             Some(millis) => Duration::from_millis(
@@ -77,10 +99,22 @@ impl Target {
             );
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Self {
+        Ok(Some(Self {
             uri,
             headers,
             timeout,
+            speaks_json,
+        }))
+    }
+
+    /// The warning that is due when another protocol is asked for than is spoken.
+    pub(super) fn warning(&self) -> Option<String> {
+        (!self.speaks_json).then(|| {
+            let uri = &self.uri;
+            format!(
+                "OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf, but the host sends http/json to \
+                 {uri}: most collectors take it there, too"
+            )
         })
     }
 }
@@ -158,6 +192,9 @@ async fn outcome<B, E: std::error::Error>(
 ) -> Result<(), String> {
     match timeout(limit, sent).await {
         Ok(Ok(response)) if response.status().is_success() => Ok(()),
+        Ok(Ok(response)) if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Err("it does not take http/json, which the host speaks".to_owned())
+        }
         Ok(Ok(response)) => Err(format!("it answers {}", response.status())),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("it does not answer within {limit:?}")),
@@ -238,8 +275,8 @@ fn nanoseconds(time: SystemTime) -> String {
 mod tests {
     use super::*;
 
-    fn read(endpoint: &str, variables: &[(&str, &str)]) -> anyhow::Result<Target> {
-        Target::read(endpoint, |name| {
+    fn read(collector: Option<&str>, variables: &[(&str, &str)]) -> anyhow::Result<Option<Target>> {
+        Target::read(collector, |name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         })
@@ -247,35 +284,104 @@ mod tests {
 
     #[test]
     fn the_variables_of_opentelemetry_are_understood() {
-        let target = read("http://collector:4318/", &[]).unwrap();
+        let target = read(Some("http://collector:4318/"), &[]).unwrap().unwrap();
         assert_eq!(target.uri, "http://collector:4318/v1/traces");
         assert_eq!(target.timeout, Duration::from_secs(10));
-        let target = read(
-            "http://collector:4318",
-            &[
-                ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://traces/in"),
-                (
-                    "OTEL_EXPORTER_OTLP_HEADERS",
-                    "api-key=a%20b, x-team = books",
-                ),
-                ("OTEL_EXPORTER_OTLP_TIMEOUT", "7"),
-                ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "500"),
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-            ],
-        )
-        .unwrap();
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://traces/in"),
+            (
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                "api-key=a%20b, x-team = books",
+            ),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "7"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "500"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ];
+        let target = read(None, &variables).unwrap().unwrap();
         assert_eq!(target.uri, "https://traces/in");
         assert_eq!(target.timeout, Duration::from_millis(500));
         assert_eq!(target.headers["api-key"], "a b");
         assert_eq!(target.headers["x-team"], "books");
-        for (endpoint, name, value) in [
+        for (collector, name, value) in [
             ("collector:4318", "", ""),
-            ("http://a", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("http://a", "OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
             ("http://a", "OTEL_EXPORTER_OTLP_HEADERS", "secret"),
         ] {
-            let error = read(endpoint, &[(name, value)]).unwrap_err().to_string();
-            assert!(!error.contains("secret"), "{error}");
+            let error = read(Some(collector), &[(name, value)]).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_what_is_said_most_plainly() {
+        let of = |collector, traces, all| {
+            let variables = [
+                ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", all),
+            ];
+            let target = read(collector, &variables).unwrap();
+            target.map(|target| target.uri.to_string())
+        };
+        let (traces, all) = ("http://traces/in", "http://all/");
+        for (collector, traces, all, expected) in [
+            (
+                Some("http://flag"),
+                traces,
+                all,
+                Some("http://flag/v1/traces"),
+            ),
+            (Some(""), traces, all, Some("http://traces/in")),
+            (None, traces, all, Some("http://traces/in")),
+            (None, traces, "", Some("http://traces/in")),
+            (None, "", all, Some("http://all/v1/traces")),
+            (None, "", "", None),
+        ] {
+            let found = of(collector, traces, all);
+            assert_eq!(found.as_deref(), expected, "{collector:?} {traces} {all}");
+        }
+    }
+
+    #[test]
+    fn traces_are_switched_off_as_opentelemetry_says() {
+        let is_on = |name, value| {
+            let target = read(Some("http://a"), &[(name, value)]).unwrap();
+            target.is_some()
+        };
+        for (name, value, expected) in [
+            ("OTEL_SDK_DISABLED", "true", false),
+            ("OTEL_SDK_DISABLED", "True", false),
+            ("OTEL_SDK_DISABLED", "false", true),
+            ("OTEL_SDK_DISABLED", "", true),
+            ("OTEL_TRACES_EXPORTER", "none", false),
+            ("OTEL_TRACES_EXPORTER", "otlp", true),
+            ("OTEL_TRACES_EXPORTER", "", true),
+        ] {
+            assert_eq!(is_on(name, value), expected, "{name}={value}");
+        }
+        let error = read(Some("http://a"), &[("OTEL_TRACES_EXPORTER", "zipkin")]).unwrap_err();
+        assert!(error.to_string().contains("zipkin"), "{error}");
+    }
+
+    /// Who asks for a protocol that is not spoken hears of it.
+    #[test]
+    fn the_protocol_is_json_and_no_other_in_silence() {
+        for name in [
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+        ] {
+            let of = |value| read(Some("http://a"), &[(name, value)]);
+            for value in ["", "http/json"] {
+                assert_eq!(of(value).unwrap().unwrap().warning(), None, "{value}");
+            }
+            let warning = of("http/protobuf").unwrap().unwrap().warning().unwrap();
+            assert!(warning.contains("http/json"), "{warning}");
+            for value in ["grpc", "HTTP/JSON"] {
+                let error = of(value).unwrap_err().to_string();
+                assert!(
+                    error.contains(value) && error.contains("http/json"),
+                    "{error}"
+                );
+            }
         }
     }
 }

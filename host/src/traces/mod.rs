@@ -44,23 +44,30 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Exports spans of the application `name` to the collector at `endpoint`, a URL below which
-    /// the collector takes traces at `/v1/traces`. Other settings are those of OpenTelemetry's
-    /// variables, as `variable` tells them. Must be called within a Tokio runtime.
+    /// Exports spans of the application `name` to the `collector` of the command line, a URL below
+    /// which it takes traces at `/v1/traces`, or to the one that OpenTelemetry's variables name, as
+    /// `variable` tells them; `None` where neither does, or traces are switched off. Must be called
+    /// within a Tokio runtime.
     ///
     /// # Errors
     ///
     /// A variable that cannot be understood, or asks for what there is not: gRPC.
     pub fn export(
         name: &str,
-        endpoint: &str,
+        collector: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> anyhow::Result<Self> {
-        let target = Target::read(endpoint, &variable)?;
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(target) = Target::read(collector, &variable)? else {
+            return Ok(None);
+        };
+        if let Some(warning) = target.warning() {
+            tracing::warn!("{warning}");
+        }
         let exporter = Exporter::new(target).context("cannot export traces")?;
         let mut resource = Resource::builder();
         let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
-        if variable("OTEL_SERVICE_NAME").is_none() && !attributes.contains("service.name=") {
+        let named = variable("OTEL_SERVICE_NAME").unwrap_or_default();
+        if named.is_empty() && !attributes.contains("service.name=") {
             resource = resource.with_service_name(name.to_owned());
         }
         let provider = SdkTracerProvider::builder()
@@ -68,7 +75,7 @@ impl Traces {
             .with_batch_exporter(exporter)
             .build();
         let tracer = provider.tracer("host");
-        Ok(Self { provider, tracer })
+        Ok(Some(Self { provider, tracer }))
     }
 
     /// Sends the spans that have ended and not been sent.
