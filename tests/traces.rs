@@ -205,3 +205,55 @@ fn a_lookup_that_is_not_answered_is_an_error_of_its_trace() {
         app.finish(&job);
     }
 }
+
+/// What vendors say of a client's trace goes with it, to providers too, whether the host exports
+/// traces or not; a header of a later version is spelled in the one that is known.
+#[test]
+fn a_trace_is_passed_on_with_its_state() {
+    let collector = Receiver::start("200 OK");
+    let state = "congo=t61rcWkgMzE, rojo@1=00f0==";
+    for app in [traced(&collector), App::start()] {
+        for (n, version) in ["00", "cc"].into_iter().enumerate() {
+            let extra = if version == "00" { "" } else { "-more" };
+            let parent = format!("{version}-{TRACE}-{CLIENT}-01{extra}");
+            let request = app.request("POST", "/api/batch-enrich");
+            let request = request
+                .header("traceparent", &parent)
+                .header("tracestate", state);
+            let books = json!({"barcodes": [UNKNOWN[n]]});
+            app.finish(&Job::of(&request.json(&books).send().data(202)));
+        }
+        let asked = app.sandbox.open_library().requests();
+        assert!(asked.len() >= 2);
+        for request in asked {
+            let header = |name: &str| {
+                let mut found = request.headers.iter().filter(|(n, _)| n == name);
+                let only = found.next().map(|(_, value)| value.clone());
+                assert!(found.next().is_none(), "{name} is there once");
+                only.unwrap_or_default()
+            };
+            let parent = header("traceparent");
+            assert!(parent.starts_with(&format!("00-{TRACE}-")), "{parent}");
+            assert_eq!(parent.len(), 55, "{parent}");
+            assert_eq!(header("tracestate"), state);
+        }
+    }
+}
+
+/// What the host itself says of a request that failed is found by the request's trace.
+#[test]
+fn a_host_s_errors_have_the_trace_of_their_request() {
+    let setup = Setup::new().argument("--limit").argument("handler=1ms");
+    let app = setup.start();
+    let request = app.request("POST", "/api/v2/imports");
+    let request = request.header("traceparent", &format!("00-{TRACE}-{CLIENT}-01"));
+    assert_eq!(
+        request.form("file", "library.csv", LIBRARY).send().status(),
+        500
+    );
+    eventually("the host says so", || {
+        let logs = app.logs();
+        logs.lines()
+            .any(|line| line.contains("the platform's limit") && line.contains(TRACE))
+    });
+}

@@ -34,7 +34,6 @@ pub mod search;
 pub mod sse;
 pub mod status;
 pub mod time;
-pub mod trace;
 pub mod upload;
 pub mod v3;
 pub mod variables;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::HeaderValue;
 use wasmtime::Store;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -14,7 +13,7 @@ use super::{App, Component};
 use crate::kv::interface::Stores;
 use crate::memory::{Asker, InstanceMemory};
 use crate::outbound::Hooks;
-use crate::traces::Span;
+use crate::traces::{Span, TraceHeaders};
 
 /// The state of one instance of a component.
 pub(crate) struct Instance {
@@ -52,7 +51,7 @@ impl App {
         self: &Arc<Self>,
         component: &Component,
         asker: Option<Asker>,
-        trace: Option<HeaderValue>,
+        trace: Option<TraceHeaders>,
         span: Span,
     ) -> Store<Instance> {
         let wasi = WasiCtx::builder()

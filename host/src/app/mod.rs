@@ -37,9 +37,9 @@ use crate::limits::Limits;
 use crate::logs::Log;
 use crate::memory::MemoryPool;
 use crate::metrics::Metrics;
-use crate::outbound::{self, Outbound};
+use crate::outbound::Outbound;
 use crate::routes::Router;
-use crate::traces::{Span, Traces};
+use crate::traces::{Span, TraceHeaders, Traces};
 
 /// Time for which handlers, and the spans of traces, may go on after a signal to end.
 pub const DRAIN: Duration = Duration::from_secs(3);
@@ -230,10 +230,12 @@ impl App {
                 "the Host header is missing or invalid",
             );
         };
+        let named = TraceHeaders::read(&parts.headers);
         let span = self.traces.as_ref().map_or_else(Span::default, |traces| {
             let route = &found.route.raw;
-            traces.request(&parts.method, uri.path(), route, &parts.headers)
+            traces.request(&parts.method, uri.path(), route, named.as_ref())
         });
+        span.write_into(&mut parts.headers);
         found.set_headers(&mut parts.headers, &uri, client);
         parts.uri = uri;
         let response = self.respond(component, parts, body, hold, &span).await;
@@ -253,6 +255,7 @@ impl App {
     where
         B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static,
     {
+        let trace = TraceHeaders::read(&parts.headers).map(|trace| trace.id());
         let announced = body.size_hint().lower();
         if self
             .limits
@@ -277,6 +280,7 @@ impl App {
         let Ok(Ok(permit)) = tokio::time::timeout(INSTANCE_WAIT, free).await else {
             self.counters.rejected(&component.id);
             tracing::error!(
+                traceId = trace,
                 "{}: no room for a request, {} instances are live (SPIN_MAX_INSTANCE_COUNT)",
                 component.id,
                 self.max_instances
@@ -292,7 +296,7 @@ impl App {
                 .boxed_unsync()
             }),
             Err(error) => {
-                tracing::error!("{}: {error:#}", component.id);
+                tracing::error!(traceId = trace, "{}: {error:#}", component.id);
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "")
             }
         }
@@ -308,7 +312,8 @@ impl App {
     ) -> anyhow::Result<Response<WasiBody>> {
         let span = span.run(&component.id);
         span.write_into(request.headers_mut());
-        let trace = outbound::trace(request.headers());
+        let trace = TraceHeaders::read(request.headers());
+        let trace_id = trace.as_ref().map(TraceHeaders::id);
         let mut store = self.instance_store(component, hold.asker(), trace, span.clone());
         let shortage = store.data_mut().memory.shortage();
         let (of_answer, of_handler) = (shortage.clone(), shortage);
@@ -373,9 +378,12 @@ impl App {
                     match handler.await {
                         Ok(Ok(())) => {}
                         Ok(Err(error)) => {
-                            tracing::error!("{id}: after the response began: {error:#}")
+                            tracing::error!(
+                                traceId = trace_id,
+                                "{id}: after the response began: {error:#}"
+                            );
                         }
-                        Err(panic) => tracing::error!("{id}: {panic}"),
+                        Err(panic) => tracing::error!(traceId = trace_id, "{id}: {panic}"),
                     }
                 });
                 Ok(response.context("the component answered with an error")?)
@@ -383,7 +391,8 @@ impl App {
             Err(_) => {
                 if let Err(error) = handler.await? {
                     if of_answer.is_starved() {
-                        tracing::warn!("{}: no memory for it: {error:#}", component.id);
+                        let id = &component.id;
+                        tracing::warn!(traceId = trace_id, "{id}: no memory for it: {error:#}");
                         return Ok(busy("too much is under way; try again"));
                     }
                     return Err(error);

@@ -6,33 +6,27 @@
 //! components log becomes events of their run's span.
 
 mod export;
+mod headers;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use http::{HeaderMap, Method, StatusCode};
-use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{
-    SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer, TracerProvider,
-};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use serde_json::Value;
 
 use self::export::{Exporter, Target};
+pub(crate) use self::headers::TraceHeaders;
 use crate::app::DRAIN;
 
 /// Most bytes of a text in a span: thousands of spans wait for a collector that is down, and
 /// clients say what is in them.
 const LONGEST_TEXT: usize = 1_000;
-
-/// Most bytes of a trace's state that are passed on: as many as the W3C asks for.
-const LONGEST_STATE: usize = 512;
 
 /// The beginnings of traces, and the way of their spans to the collector.
 ///
@@ -87,18 +81,17 @@ impl Traces {
         }
     }
 
-    /// The span of a request to the application, in the trace that its headers name, or one of its
-    /// own.
+    /// The span of a request to the application, in the trace that it names, or one of its own.
     pub(crate) fn request(
         &self,
         method: &Method,
         path: &str,
         route: &str,
-        headers: &HeaderMap,
+        named: Option<&TraceHeaders>,
     ) -> Span {
-        let parent = parent(headers);
+        let parent = Parent::of(named);
         // A name is one of few, whatever a client makes up.
-        let (method, named) = match method.as_str() {
+        let (method, verb) = match method.as_str() {
             "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH" | "CONNECT"
             | "TRACE" => (method.as_str(), method.as_str()),
             _ => ("_OTHER", "HTTP"),
@@ -108,28 +101,9 @@ impl Traces {
             KeyValue::new("http.route", route.to_owned()),
             KeyValue::new("url.path", shortened(path)),
         ];
-        let name = format!("{named} {route}");
+        let name = format!("{verb} {route}");
         Span::start(&self.tracer, SpanKind::Server, name, &parent, attributes)
     }
-}
-
-/// The span that headers of a client name. Its vendors' state of the trace is dropped when it is
-/// long, for providers refuse requests with long heads.
-fn parent(headers: &HeaderMap) -> Context {
-    let none = Context::new();
-    let parent =
-        TraceContextPropagator::new().extract_with_context(&none, &HeaderExtractor(headers));
-    let named = parent.span().span_context().clone();
-    if named.trace_state().header().len() <= LONGEST_STATE {
-        return parent;
-    }
-    none.with_remote_span_context(SpanContext::new(
-        named.trace_id(),
-        named.span_id(),
-        named.trace_flags(),
-        true,
-        TraceState::NONE,
-    ))
 }
 
 /// A text for a span, without what is beyond [`LONGEST_TEXT`].
@@ -152,8 +126,34 @@ pub(crate) struct Span(Option<Begun>);
 struct Begun {
     tracer: SdkTracer,
     context: Context,
+    /// What vendors have said of the trace.
+    state: Option<HeaderValue>,
     /// Whether the span has its job's name: OpenTelemetry wants an attribute once.
     has_job: Arc<AtomicBool>,
+}
+
+/// What a span is below: a span here or elsewhere, or nothing.
+struct Parent {
+    context: Context,
+    state: Option<HeaderValue>,
+}
+
+impl Parent {
+    fn of(named: Option<&TraceHeaders>) -> Self {
+        Self {
+            context: named.map_or_else(Context::new, TraceHeaders::context),
+            state: named.and_then(TraceHeaders::state).cloned(),
+        }
+    }
+}
+
+impl Begun {
+    fn as_parent(&self) -> Parent {
+        Parent {
+            context: self.context.clone(),
+            state: self.state.clone(),
+        }
+    }
 }
 
 impl Span {
@@ -161,15 +161,16 @@ impl Span {
         tracer: &SdkTracer,
         kind: SpanKind,
         name: String,
-        parent: &Context,
+        parent: &Parent,
         attributes: Vec<KeyValue>,
     ) -> Self {
         let builder = tracer.span_builder(name).with_kind(kind);
         let builder = builder.with_attributes(attributes);
-        let span = tracer.build_with_context(builder, parent);
+        let span = tracer.build_with_context(builder, &parent.context);
         Self(Some(Begun {
             tracer: tracer.clone(),
             context: Context::new().with_span(span),
+            state: parent.state.clone(),
             has_job: Arc::default(),
         }))
     }
@@ -185,7 +186,7 @@ impl Span {
             &begun.tracer,
             SpanKind::Internal,
             name,
-            &begun.context,
+            &begun.as_parent(),
             attributes,
         )
     }
@@ -196,8 +197,10 @@ impl Span {
             return Self::default();
         };
         // A component may name a parent of its own.
-        let parent = TraceContextPropagator::new()
-            .extract_with_context(&begun.context, &HeaderExtractor(headers));
+        let parent = match TraceHeaders::read(headers) {
+            Some(named) => Parent::of(Some(&named)),
+            None => begun.as_parent(),
+        };
         let host = if host.is_empty() { "self" } else { host };
         let attributes = vec![
             KeyValue::new("http.request.method", method.to_string()),
@@ -212,8 +215,8 @@ impl Span {
     /// Writes the span into a request's headers: spans of whoever answers it have it as parent.
     pub(crate) fn write_into(&self, headers: &mut HeaderMap) {
         if let Some(begun) = &self.0 {
-            TraceContextPropagator::new()
-                .inject_context(&begun.context, &mut HeaderInjector(headers));
+            let span = begun.context.span().span_context().clone();
+            TraceHeaders::of(&span, begun.state.clone()).write_into(headers);
         }
     }
 
@@ -310,7 +313,6 @@ impl Span {
 mod tests {
     use std::sync::Mutex;
 
-    use http::HeaderName;
     use opentelemetry_sdk::error::OTelSdkResult;
     use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
@@ -340,7 +342,7 @@ mod tests {
         let (traces, kept) = kept();
         let long = "\u{e9}".repeat(30_000);
         let method = Method::from_bytes("M".repeat(60_000).as_bytes()).unwrap();
-        let span = traces.request(&method, &format!("/{long}"), "/...", &HeaderMap::new());
+        let span = traces.request(&method, &format!("/{long}"), "/...", None);
         let line = serde_json::json!({"event": "asked", "jobId": long, "note": long});
         span.log(line.to_string().as_bytes());
         span.end(Some(&long));
@@ -361,38 +363,5 @@ mod tests {
         assert!(lengths.iter().all(|length| *length <= 2_000), "{lengths:?}");
         let method = KeyValue::new("http.request.method", "_OTHER");
         assert!(span.attributes.contains(&method));
-    }
-
-    #[test]
-    fn of_a_client_s_state_of_its_trace_providers_get_little() {
-        let (traces, _kept) = kept();
-        let member = |n| format!("v{n}={}", "x".repeat(250));
-        let told = |members| {
-            let state = (0..members).map(member).collect::<Vec<_>>().join(",");
-            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-            let asked = HeaderMap::from_iter([
-                (
-                    HeaderName::from_static("traceparent"),
-                    parent.parse().unwrap(),
-                ),
-                (
-                    HeaderName::from_static("tracestate"),
-                    state.parse().unwrap(),
-                ),
-            ]);
-            let span = traces.request(&Method::GET, "/", "/...", &asked);
-            let mut headers = HeaderMap::new();
-            span.run("enrichment")
-                .lookup(&Method::GET, "openlibrary.org", &mut headers);
-            let told = headers["traceparent"].to_str().unwrap();
-            assert!(
-                told.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"),
-                "{told}"
-            );
-            (headers["tracestate"].len(), state.len())
-        };
-        let (told_of_one, one) = told(1);
-        assert_eq!(told_of_one, one);
-        assert!(told(30).0 <= 512);
     }
 }

@@ -27,9 +27,9 @@ pub fn serve(
         let request = Incoming::new(request);
         let responder = Responder::new(out);
         let trace = request
-            .header(api::trace::TRACEPARENT)
-            .and_then(api::trace::trace_id)
-            .map(str::to_owned);
+            .header(admission::TRACEPARENT)
+            .and_then(admission::TraceParent::parse)
+            .map(|parent| parent.trace_id.to_owned());
         let spin = match Spin::open(component, trace.clone()) {
             Ok(spin) => spin,
             Err(error) => {
