@@ -1,5 +1,6 @@
 //! What an operator's monitoring reads: metrics of a host, and of the log files that Spin keeps.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use stand_ins::{Behaviour, Fault};
 
 use crate::app::http::Request;
+use crate::app::sse::Stream;
 use crate::app::{App, Job, LIBRARY, Setup, eventually, program};
 
 /// ISBNs that no sample has, so that a provider is asked about them.
@@ -193,4 +195,33 @@ fn an_import_and_a_failed_job_are_counted() {
     ] {
         assert_eq!(samples(&followed, name), samples(&text, name), "{name}");
     }
+}
+
+/// The store's operations by component and kind, as one of the families counts them.
+fn operations(text: &str, family: &str) -> BTreeSet<String> {
+    let found = samples(text, &format!("{family}_storage_operations_total"));
+    let found = found.iter().filter(|sample| !sample.ends_with(" 0"));
+    found.map(|sample| (*sample).to_owned()).collect()
+}
+
+/// What components log of their use of the store is what they use: an answer with a job's own
+/// stream, whose lines are two, is counted once, and what comes after a run's line is counted.
+#[test]
+fn every_operation_of_a_job_is_told_once() {
+    let app = App::start();
+    let attached = app.request("POST", "/api/v2/imports");
+    let attached = attached.header("accept", "text/event-stream");
+    let mut stream = Stream::open(attached.form("file", "library.csv", LIBRARY));
+    stream.rest();
+    assert!(stream.is_finished());
+    app.import(&stand_ins::library(200));
+    let (mut host, mut told) = Default::default();
+    eventually("both imports are over, and what they did is told", || {
+        let text = app.metrics();
+        (host, told) = (operations(&text, "host"), operations(&text, "bookstrack"));
+        samples(&text, "bookstrack_jobs_ended_total")
+            == ["{pipeline=\"csv_import\",outcome=\"complete\",code=\"none\"} 2"]
+            && host == told
+    });
+    assert!(told.len() >= 6, "{told:?}");
 }

@@ -434,7 +434,7 @@ impl<'a> SessionStream<'a> {
                 "schema": self.schema.name(), "client": self.session.client,
                 "outcome": outcome, "message": problem,
                 "durationMs": millis(self.exchange.took()), "events": self.events,
-                "bytes": self.bytes, "costs": self.exchange.spin.costs(),
+                "bytes": self.bytes, "costs": self.exchange.spin.take_costs(),
             }),
         );
     }

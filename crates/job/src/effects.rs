@@ -138,12 +138,13 @@ pub trait Entropy {
 pub trait Log {
     /// One structured line: `event` names it, `fields` is a JSON object with its facts.
     fn log(&self, event: &str, fields: serde_json::Value);
-    /// The invocation's costs so far.
-    fn costs(&self) -> Costs;
+    /// The invocation's costs since they were last taken, to be told in a line.
+    fn take_costs(&self) -> Costs;
 }
 
-/// The operations that an invocation has asked of the platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// The operations that an invocation has asked of the platform, in the whole or since some line of
+/// the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Costs {
     /// Number of values read.

@@ -211,7 +211,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         let mut line = json!({
             "jobId": id, "start": how, "outcome": outcome.ending.name(),
             "durationMs": millis(self.effects.monotonic().saturating_sub(began)),
-            "costs": self.effects.costs(),
+            "costs": self.effects.take_costs(),
         });
         if let Some(root) = &outcome.root {
             line["pipeline"] = json!(root.pipeline);

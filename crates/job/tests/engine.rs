@@ -177,7 +177,7 @@ impl Entropy for World {
 impl Log for World {
     fn log(&self, _: &str, _: Value) {}
 
-    fn costs(&self) -> Costs {
+    fn take_costs(&self) -> Costs {
         Costs::default()
     }
 }

@@ -364,7 +364,7 @@ impl Entropy for Process {
 impl Log for Process {
     fn log(&self, _: &str, _: Value) {}
 
-    fn costs(&self) -> Costs {
+    fn take_costs(&self) -> Costs {
         Costs::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The engine's effects on Spin.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use job::effects::{
@@ -17,7 +17,9 @@ use crate::{config, poll};
 /// The effects of one invocation of a component on Spin.
 pub struct Spin {
     store: key_value::Store,
-    costs: Cell<Costs>,
+    /// What has not been told yet.
+    costs: RefCell<Costs>,
+    has_logged: Cell<bool>,
     component: &'static str,
     trace: Option<String>,
 }
@@ -31,16 +33,15 @@ impl Spin {
     pub fn open(component: &'static str, trace: Option<String>) -> Result<Self, StoreError> {
         Ok(Self {
             store: key_value::Store::open_default().map_err(error)?,
-            costs: Cell::default(),
+            costs: RefCell::default(),
+            has_logged: Cell::default(),
             component,
             trace,
         })
     }
 
     fn count(&self, count: impl FnOnce(&mut Costs)) {
-        let mut costs = self.costs.get();
-        count(&mut costs);
-        self.costs.set(costs);
+        count(&mut self.costs.borrow_mut());
     }
 
     fn stored<T>(&self, result: Result<T, key_value::Error>) -> Result<T, StoreError> {
@@ -88,6 +89,18 @@ impl Http for Spin {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         self.count(|costs| costs.requests += 1);
         crate::http::send(request).await
+    }
+}
+
+/// What an invocation has not told is told at its end, if it has logged anything or changed or
+/// asked something: reads that go well, such as polls, log nothing.
+impl Drop for Spin {
+    fn drop(&mut self) {
+        let costs = self.take_costs();
+        let is_worth_it = self.has_logged.get() || costs.sets + costs.deletes + costs.requests > 0;
+        if is_worth_it && costs != Costs::default() {
+            self.log("costs", serde_json::json!({"costs": costs}));
+        }
     }
 }
 
@@ -151,10 +164,11 @@ impl Log for Spin {
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
             line.extend(fields);
         }
+        self.has_logged.set(true);
         eprintln!("{line}");
     }
 
-    fn costs(&self) -> Costs {
-        self.costs.get()
+    fn take_costs(&self) -> Costs {
+        self.costs.take()
     }
 }

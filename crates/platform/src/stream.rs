@@ -153,7 +153,7 @@ pub async fn follow(
         json!({
             "jobIds": ids, "transport": options.transport, "outcome": end.as_str(),
             "durationMs": millis(exchange.took()), "events": carried.events,
-            "bytes": carried.bytes, "costs": exchange.spin.costs(),
+            "bytes": carried.bytes, "costs": exchange.spin.take_costs(),
         }),
     );
 }

@@ -243,12 +243,13 @@ impl Metrics {
         );
         r.register(
             "storage_operations",
-            "Key-value operations of runs and streams, by component and operation",
+            "Key-value operations, by component and operation, but those of requests that log \
+             nothing: polls, results and other reads",
             self.storage.clone(),
         );
         r.register_with_unit(
             "storage_written",
-            "Bytes of values written by runs, by component",
+            "Bytes of values written, by component",
             Unit::Bytes,
             self.storage_written.clone(),
         );

@@ -88,7 +88,7 @@ impl Entropy for World<'_> {
 impl Log for World<'_> {
     fn log(&self, _: &str, _: Value) {}
 
-    fn costs(&self) -> Costs {
+    fn take_costs(&self) -> Costs {
         Costs::default()
     }
 }

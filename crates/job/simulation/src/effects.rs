@@ -430,7 +430,7 @@ impl Log for Process {
             .note(|| format!("#{} logs {event} {fields}", self.pid));
     }
 
-    fn costs(&self) -> Costs {
+    fn take_costs(&self) -> Costs {
         Costs::default()
     }
 }
