@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use edge::{Edge, HttpUpstream};
 use serde_json::{Value, json};
 use stand_ins::{Behaviour, Fault};
 
@@ -16,14 +15,10 @@ use crate::app::http::Request;
 use crate::app::redis::free_port;
 use crate::app::socket::Socket;
 use crate::app::sse::Stream;
-use crate::app::{App, Job, LIBRARY, eventually, runtime};
+use crate::app::{App, Job, LIBRARY, eventually};
 use crate::deploy::{documents, read, root};
+use crate::metrics::{SHELF, WatchedEdge};
 use crate::webhooks::Receiver;
-
-const SHELF: &[u8] = include_bytes!("../components/status/sandbox/shelf.jpg");
-
-/// What the edge and the application share.
-const SECRET: &str = "of-the-test";
 
 /// ISBNs that no sample has, so that a provider is asked about them.
 const UNKNOWN: [&str; 3] = ["9781234567897", "9780000000002", "9780000000019"];
@@ -242,34 +237,14 @@ fn every_panel_has_data_and_an_alert_fires() {
     }
     let collector = Receiver::start("204 No Content");
     let setup = collector.setup().tuning("compute_slots=1");
+    let (secret, value) = WatchedEdge::SECRET;
     let app = setup
-        .variable("edge_secret", SECRET)
+        .variable(secret, value)
         .variable("provider_patience_s", "20")
         .start();
-    let upstream = format!("http://{}", app.address()).parse().unwrap();
-    let upstream = HttpUpstream::new(&upstream).unwrap();
-    let config = edge::Config {
-        secret: Some(SECRET.to_owned()),
-        ..edge::Config::default()
-    };
-    let edge = Edge::new(config, upstream).unwrap();
-    let [clients, monitoring] = [(); 2].map(|()| {
-        let anywhere = tokio::net::TcpListener::bind("127.0.0.1:0");
-        runtime().block_on(anywhere).unwrap()
-    });
-    let (address, metrics) = (
-        clients.local_addr().unwrap(),
-        monitoring.local_addr().unwrap(),
-    );
-    let (serving, counting) = (edge.clone(), edge);
-    runtime().spawn(async move { serving.serve(clients, std::future::pending()).await });
-    runtime().spawn(async move {
-        counting
-            .serve_metrics(monitoring, std::future::pending())
-            .await;
-    });
+    let edge = WatchedEdge::start(&app);
 
-    let prometheus = Prometheus::start(&[("host", app.admin()), ("edge", metrics)]);
+    let prometheus = Prometheus::start(&[("host", app.admin()), ("edge", edge.monitoring)]);
     eventually("both are looked at", || {
         prometheus.query("up") == [1.0, 1.0]
     });
@@ -279,8 +254,8 @@ fn every_panel_has_data_and_an_alert_fires() {
     app.sandbox.open_library().behave(Fault::Hang.always());
     let running = app.enrich(&json!({"barcodes": [UNKNOWN[2]]}));
     let query = format!("jobId={}&token={}&schema=2.0.0", running.id, running.token);
-    let _socket = Socket::open(address, &query, &[]);
-    let _stream = Stream::open(Request::new(address, "GET", &running.sse_url));
+    let _socket = Socket::open(edge.clients, &query, &[]);
+    let _stream = Stream::open(Request::new(edge.clients, "GET", &running.sse_url));
     prometheus.catch_up(&app);
 
     let failed = "bookstrack_jobs_ended_total{outcome=\"error\"}";

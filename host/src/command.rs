@@ -29,7 +29,7 @@ use crate::kv::{FaultPlan, KvBackend, Redis, Sqlite};
 use crate::limits::Platform;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
-use crate::metrics::follow::Follower;
+use crate::metrics::follow::{Follower, read_to_end};
 use crate::traces::Traces;
 use crate::variables::Variables;
 use crate::{admin, build, edge, server};
@@ -133,14 +133,20 @@ fn run(up: Up) -> anyhow::Result<()> {
     served
 }
 
-/// Serves the metrics of log files for ever.
+/// Serves the metrics of log files for ever, or of the standard input until it ends.
 fn follow_logs(follow: &FollowLogs) -> anyhow::Result<()> {
-    const PAUSE: Duration = Duration::from_secs(1);
-    let metrics = Arc::new(Metrics::default());
-    let mut follower = Follower::new(&follow.logs);
-    follower
-        .read(&metrics)
-        .with_context(|| format!("cannot read {}", follow.logs.display()))?;
+    let metrics = Arc::new(Metrics::of_logs());
+    let read = metrics.clone();
+    let reading: Box<dyn FnOnce() -> std::io::Result<()> + Send> = match follow.logs.to_str() {
+        Some("-") => Box::new(move || read_to_end(std::io::stdin().lock(), &read)),
+        _ => {
+            let mut follower = Follower::new(&follow.logs);
+            follower
+                .read(&metrics)
+                .with_context(|| format!("cannot read {}", follow.logs.display()))?;
+            Box::new(move || keep_reading(&mut follower, &read))
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -149,23 +155,26 @@ fn follow_logs(follow: &FollowLogs) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("cannot listen on {}", follow.listen))?;
         println!("Metrics on http://{}/metrics", listener.local_addr()?);
-        let read = metrics.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(PAUSE).await;
-                if let Err(error) = follower.read(&read) {
-                    tracing::warn!("cannot read the logs: {error}");
-                }
+        let names = follow.local_name.iter().cloned().collect();
+        let serving = admin::serve(listener, Served::Logs(metrics), names);
+        tokio::select! {
+            () = serving => Ok(()),
+            read = tokio::task::spawn_blocking(reading) => {
+                read?.context("cannot read the standard input")
             }
-        });
-        admin::serve(
-            listener,
-            Served::Logs(metrics),
-            follow.local_name.iter().cloned().collect(),
-        )
-        .await;
-        Ok(())
+        }
     })
+}
+
+/// Reads what is new in log files, once a second, for ever.
+fn keep_reading(follower: &mut Follower, metrics: &Metrics) -> ! {
+    const PAUSE: Duration = Duration::from_secs(1);
+    loop {
+        std::thread::sleep(PAUSE);
+        if let Err(error) = follower.read(metrics) {
+            tracing::warn!("cannot read the logs: {error}");
+        }
+    }
 }
 
 async fn serve(

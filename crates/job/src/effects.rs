@@ -7,13 +7,14 @@
     reason = "implementations are single-threaded; no caller needs the futures to be Send"
 )]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::document::{HandOver, Notice, Root};
 use crate::settings::RunMode;
-use crate::time::Time;
+use crate::time::{Time, millis};
 
 /// Failure of an operation of the store; the text is for the log. The operation may have taken
 /// effect all the same. Why it failed cannot be told: a store that is full, rationed or broken says
@@ -161,6 +162,33 @@ pub struct Costs {
     pub bytes_written: u64,
     /// Number of outbound requests, those to the application itself included.
     pub requests: u32,
+    /// Those to others, by origin, status and milliseconds to two digits, as in
+    /// `https://openlibrary.org 200 1200`. The status is `none` without a whole answer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<String, u32>,
+}
+
+impl Costs {
+    /// Counts a request that is over, unless it was to a route of the application itself.
+    pub fn ask(&mut self, url: &str, status: Option<u16>, took: Duration) {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return;
+        };
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        let ms = two_digits(millis(took));
+        let alike = format!("{scheme}://{authority} {status} {ms}");
+        *self.asked.entry(alike).or_default() += 1;
+    }
+}
+
+/// A number to its first two digits: as many requests as there may be are told in few words.
+fn two_digits(number: u64) -> u64 {
+    let mut unit = 1;
+    while number / unit >= 100 {
+        unit *= 10;
+    }
+    (number + unit / 2) / unit * unit
 }
 
 /// A request to another invocation of the application to do a job's next stage.
@@ -239,4 +267,36 @@ pub(crate) async fn send_within<E: Clock + Http>(
     within(effects, limit, effects.send(request))
         .await
         .unwrap_or(Err(HttpError::TimedOut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_went_alike_are_told_once() {
+        let mut costs = Costs::default();
+        for (url, status, ms) in [
+            ("https://books.example/a?b=://", Some(200), 1_234),
+            ("https://books.example/c", Some(200), 1_151),
+            ("https://books.example?d", Some(429), 1_234),
+            ("https://books.example", None, 12_000),
+            ("http://127.0.0.1:9/e", Some(200), 99),
+            ("/internal/scan/f/run", Some(202), 1),
+        ] {
+            costs.ask(url, status, Duration::from_millis(ms));
+        }
+        let told = serde_json::to_value(&costs).unwrap();
+        assert_eq!(
+            told["asked"],
+            serde_json::json!({
+                "https://books.example 200 1200": 2,
+                "https://books.example 429 1200": 1,
+                "https://books.example none 12000": 1,
+                "http://127.0.0.1:9 200 99": 1,
+            })
+        );
+        let none = serde_json::to_value(Costs::default()).unwrap();
+        assert!(none.get("asked").is_none(), "{none}");
+    }
 }

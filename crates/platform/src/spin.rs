@@ -88,7 +88,31 @@ impl Store for Spin {
 impl Http for Spin {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         self.count(|costs| costs.requests += 1);
-        crate::http::send(request).await
+        let mut asking = Asking {
+            spin: self,
+            url: request.url.clone(),
+            began: self.monotonic(),
+            status: None,
+        };
+        let answer = crate::http::send(request).await;
+        asking.status = answer.as_ref().ok().map(|answer| answer.status);
+        answer
+    }
+}
+
+/// A request under way. It is counted when it is over, also if nobody waits for it any more.
+struct Asking<'a> {
+    spin: &'a Spin,
+    url: String,
+    began: Duration,
+    status: Option<u16>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let took = self.spin.monotonic().saturating_sub(self.began);
+        self.spin
+            .count(|costs| costs.ask(&self.url, self.status, took));
     }
 }
 

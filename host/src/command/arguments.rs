@@ -42,7 +42,8 @@ pub(super) struct Paths {
 
 #[derive(Args)]
 pub(super) struct FollowLogs {
-    /// The directory in which Spin keeps the components' logs
+    /// The directory in which Spin keeps the components' logs; `-` reads the standard input until
+    /// it ends, as from `kubectl logs -f`
     #[arg(long, value_name = "DIRECTORY", default_value = ".spin/logs")]
     pub(super) logs: PathBuf,
     /// Address at which to serve /metrics

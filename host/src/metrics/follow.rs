@@ -1,8 +1,9 @@
-//! Reading the log files of an application that runs under plain Spin.
+//! Reading the logs of an application that runs under plain Spin: files, or what a platform tells
+//! of its containers.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,25 @@ use super::Metrics;
 
 /// Longest line of a component, in bytes; longer ones are passed over.
 const LONGEST_LINE: usize = 1 << 20;
+
+/// Counts the lines of an input until it ends. What a platform writes before a line, like the name
+/// of its container, is passed over.
+///
+/// # Errors
+/// When the input cannot be read.
+pub fn read_to_end(mut input: impl BufRead, metrics: &Metrics) -> io::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut limited = input.by_ref().take(LONGEST_LINE as u64);
+        if limited.read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if let Some(start) = line.iter().position(|byte| *byte == b'{') {
+            metrics.observe(&line[start..]);
+        }
+    }
+}
 
 /// Number of bytes by which the beginning of a file is known again: a line begins with its time.
 const BEGINNING: usize = 128;
@@ -184,6 +204,22 @@ mod tests {
         expect(&metrics, 4);
         std::fs::write(directory.path().join("enrichment_stdout.txt"), ENDED).unwrap();
         follower.read(&metrics).unwrap();
+        expect(&metrics, 4);
+    }
+
+    #[test]
+    fn the_lines_of_containers_count_whatever_is_before_them() {
+        let metrics = Metrics::default();
+        let ended = String::from_utf8_lossy(ENDED).into_owned();
+        let long = "x".repeat(LONGEST_LINE + 10);
+        let log = [
+            ended.clone(),
+            format!("[pod/bookstrack-1/bookstrack] {ended}"),
+            format!("2026-01-01T00:00:00.000000000Z stderr F {ended}"),
+            format!("Serving on {{0.0.0.0}}\n{long}\n\n"),
+            ended.trim_end().to_owned(),
+        ];
+        read_to_end(log.concat().as_bytes(), &metrics).unwrap();
         expect(&metrics, 4);
     }
 

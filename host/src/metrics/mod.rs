@@ -21,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use serde_json::Value;
+use url::Url;
 
 use crate::counters::Snapshot;
 
@@ -35,6 +36,9 @@ const MAX_OPEN_MS: u64 = 3_600_000;
 
 /// Largest number of jobs under way, and of turns waited for, that are told apart.
 const MAX_RUNNING: usize = 100_000;
+
+/// Largest number of requests that a line tells of as one.
+const MOST_ALIKE: u64 = 100_000;
 
 type Labels = Vec<(&'static str, String)>;
 type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
@@ -82,6 +86,9 @@ pub struct Metrics {
     waiting: Family<Labels, Gauge>,
     waits: Histograms,
     seen: Mutex<Seen>,
+    /// Whether what lines say of requests to providers is counted: a host counts them itself, also
+    /// those of handlers that trap.
+    asked_in_lines: bool,
 }
 
 /// The state that the events tell of: it stands until another event changes it or its time is
@@ -114,6 +121,17 @@ fn number(line: &Value, field: &str) -> u64 {
 fn at(line: &Value) -> SystemTime {
     let at = line["at"].as_str().map(humantime::parse_rfc3339);
     at.and_then(Result::ok).unwrap_or_else(SystemTime::now)
+}
+
+/// The provider's host and port, the status and the duration of requests that a line tells of as
+/// alike: `https://openlibrary.org 200 1200`.
+fn alike_requests(told: &str) -> Option<(String, Option<u16>, Duration)> {
+    let mut words = told.split(' ');
+    let (origin, status, ms) = (words.next()?, words.next()?, words.next()?);
+    let origin: Url = origin.parse().ok()?;
+    let provider = format!("{}:{}", origin.host_str()?, origin.port_or_known_default()?);
+    let status = status.parse().ok();
+    Some((provider, status, Duration::from_millis(ms.parse().ok()?)))
 }
 
 fn since(time: SystemTime) -> Duration {
@@ -155,6 +173,7 @@ impl Default for Metrics {
             waiting: Family::default(),
             waits: histograms(),
             seen: Mutex::default(),
+            asked_in_lines: false,
         };
         metrics.register();
         for outcome in ["delivered", "failed", "given-up"] {
@@ -187,6 +206,15 @@ fn ended_as(pipeline: &str, outcome: &str, code: &str) -> Labels {
 }
 
 impl Metrics {
+    /// Counts of an application of which there is nothing but logs.
+    #[must_use]
+    pub fn of_logs() -> Self {
+        Self {
+            asked_in_lines: true,
+            ..Self::default()
+        }
+    }
+
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register(
@@ -449,6 +477,14 @@ impl Metrics {
             self.storage_written
                 .get_or_create(&vec![component])
                 .inc_by(written);
+        }
+        let asked = costs["asked"].as_object().filter(|_| self.asked_in_lines);
+        for (alike, times) in asked.into_iter().flatten() {
+            if let Some((provider, status, took)) = alike_requests(alike) {
+                for _ in 0..times.as_u64().unwrap_or_default().min(MOST_ALIKE) {
+                    self.outbound(&provider, status, took);
+                }
+            }
         }
     }
 
