@@ -1,12 +1,15 @@
 //! What `deploy/` holds, as far as it can be checked without Kubernetes, containers and Spin.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use edge::{Edge, HttpUpstream};
 use glob::{MatchOptions, Pattern};
+use host::counters::Snapshot;
 use host::manifest::Manifest;
-use serde_json::Value;
+use host::metrics::Metrics;
+use serde_json::{Value, json};
 
 use crate::app::program;
 
@@ -190,6 +193,35 @@ fn the_dashboard_is_as_grafana_wants_it() {
     }
 }
 
+/// The samples that are served when everything that is counted has happened: a host's own, what is
+/// counted of the lines that components log, and an edge's.
+fn served() -> String {
+    let metrics = Metrics::of_logs();
+    for line in [
+        json!({"event": "job-created", "jobId": "a", "pipeline": "csv_import"}),
+        json!({"event": "job-ended", "pipeline": "csv_import", "outcome": "complete",
+            "requests": {"openlibrary": 1}, "remembered": 1}),
+        json!({"event": "run", "start": "created", "outcome": "finished", "costs": {"gets": 1,
+            "failures": 1, "bytesWritten": 1,
+            "asked": {"https://openlibrary.org 200 1": 1}}}),
+        json!({"event": "stream-ended", "transport": "sse", "outcome": "over"}),
+        json!({"event": "provider-state", "provider": "openlibrary", "openMs": 1, "pace": 1}),
+        json!({"event": "turn-came", "queue": "compute", "waitedMs": 1}),
+    ] {
+        metrics.observe(line.to_string().as_bytes());
+    }
+    let mut host = Snapshot::default();
+    host.components.entry("scan".to_owned()).or_default();
+    let upstream = HttpUpstream::new(&"http://127.0.0.1:1".parse().unwrap()).unwrap();
+    let edge = Edge::new(edge::Config::default(), upstream).unwrap();
+    [
+        metrics.text(Some(&host)),
+        edge.metrics(),
+        "up{job=\"host\"} 1\n".to_owned(),
+    ]
+    .concat()
+}
+
 /// A misspelled metric is an empty panel, or an alert that never fires.
 #[test]
 fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
@@ -205,40 +237,48 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
         .collect();
     assert!(expressions.len() > 20);
 
-    // As they are registered: a family without a sample is not served.
-    let registered = |prefix: &str, name: &str| match prefix {
-        "edge" => include_str!("../edge/src/metrics.rs").contains(&format!("\"{name}\"")),
-        _ => [
-            include_str!("../host/src/metrics/mod.rs"),
-            include_str!("../host/src/metrics/own.rs"),
-        ]
-        .iter()
-        .any(|file| file.contains(&format!("\"{name}\""))),
-    };
+    let served = served();
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    // Names, and the labels of each.
+    let mut samples = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for line in served.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let labels = rest.split('"').filter_map(|part| part.strip_suffix('='));
+        let labels = labels.map(|label| label.trim_start_matches(['{', ',']));
+        samples.entry(name).or_default().extend(labels);
+    }
+    // A family of an edge has no sample before a client comes.
+    let edge = include_str!("../edge/src/metrics.rs");
     for expression in &expressions {
-        let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        let names: Vec<&str> = words
-            .filter(|word| {
-                ["bookstrack_", "host_", "edge_"]
-                    .iter()
-                    .any(|p| word.starts_with(p))
-            })
-            .collect();
-        // `up` is Prometheus' own.
-        assert!(!names.is_empty() || expression == "up == 0", "{expression}");
-        for name in names {
-            let (prefix, name) = name.split_once('_').unwrap();
-            let without = |name: &'_ str, suffixes: &[&str]| {
-                let found = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
-                found.unwrap_or(name).to_owned()
+        let mut found = 0;
+        for (at, _) in expression.match_indices(|c: char| is_of_name(c)) {
+            let word = &expression[at..];
+            let word = &word[..word.find(|c| !is_of_name(c)).unwrap_or(word.len())];
+            let is_whole = !expression[..at].ends_with(is_of_name);
+            let is_metric = ["bookstrack_", "host_", "edge_"]
+                .iter()
+                .any(|prefix| word.starts_with(prefix));
+            if !is_whole || !(is_metric || word == "up") {
+                continue;
+            }
+            found += 1;
+            let Some(labels) = samples.get(word) else {
+                let name = word.strip_prefix("edge_").unwrap_or_default();
+                let name = name.trim_end_matches("_total");
+                assert!(
+                    edge.contains(&format!("\"{name}\"")),
+                    "{word} in {expression}"
+                );
+                continue;
             };
-            let sample = without(name, &["_total", "_bucket", "_count", "_sum"]);
-            let unit = without(&sample, &["_seconds", "_bytes", "_ratio"]);
-            assert!(
-                registered(prefix, &sample) || registered(prefix, &unit),
-                "{prefix}_{name} in {expression}"
-            );
+            let selector = expression[at + word.len()..].strip_prefix('{');
+            let selector = selector.map_or("", |rest| &rest[..rest.find('}').unwrap()]);
+            for matcher in selector.split(',').filter(|matcher| !matcher.is_empty()) {
+                let label = &matcher[..matcher.find(['=', '!']).unwrap()];
+                assert!(labels.contains(label), "{label} of {word} in {expression}");
+            }
         }
+        assert!(found > 0, "{expression}");
     }
 }
 
@@ -260,7 +300,7 @@ fn the_hosts_of_the_compose_file_understand_their_arguments() {
     let scraped = self::documents("monitoring/prometheus.yaml");
     let jobs = &scraped[0]["scrape_configs"];
     let discovery = &jobs[0]["dns_sd_configs"][0];
-    assert_eq!(discovery["names"], serde_json::json!(["app"]));
+    assert_eq!(discovery["names"], json!(["app"]));
     let admin = format!("--admin 0.0.0.0:{}", discovery["port"]);
     assert!(app["command"].as_str().unwrap().ends_with(&admin));
     let edge = &documents[0]["services"]["edge"]["environment"]["EDGE_ADMIN"];
