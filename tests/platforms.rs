@@ -4,7 +4,8 @@ use crate::app;
 use crate::photos;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -305,4 +306,44 @@ fn a_store_without_room_refuses_jobs_and_ended_ones_make_room() {
         over_components(&counters, |c| count(&c["storage"], "errors"), false),
         0
     );
+}
+
+/// One client takes every place there is, then asks without a pause; another comes later.
+#[test]
+fn who_comes_later_to_a_full_store_is_not_kept_out() {
+    const KEYS: u64 = 100;
+    let app = on("fermyon-cloud")
+        .argument("--limit")
+        .argument(&format!("keys={KEYS}"))
+        .tuning(&format!(
+            "max_keys={KEYS} commit_interval=20 max_jobs_per_client=20"
+        ))
+        .start();
+    let ask = |from: u8| {
+        let request = app.request("POST", "/api/batch-enrich");
+        let request = request.from(Ipv4Addr::new(127, 0, 0, from));
+        request.json(&json!({"barcodes": ["9780439708180"]})).send()
+    };
+    let (refused, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) && begun.elapsed() < TIME_LIMIT {
+                match ask(2).status() {
+                    202 => refused.store(0, Ordering::Relaxed),
+                    _ => _ = refused.fetch_add(1, Ordering::Relaxed),
+                }
+            }
+        });
+        eventually("all places are taken by jobs that have ended", || {
+            let keys = app.job_keys();
+            let ended = keys.iter().filter(|key| key.ends_with("/end")).count();
+            refused.load(Ordering::Relaxed) > 0 && ended == jobs(&app).len() && keys.len() > 50
+        });
+        for _ in 0..2 {
+            let job = Job::of(&ask(3).data(202));
+            assert_eq!(finish(&app, &job)["status"], "completed");
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }

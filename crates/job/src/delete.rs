@@ -55,10 +55,7 @@ impl<E: Effects> Engine<'_, E> {
     /// Deletes what the job has for itself: the keys that no other job of its name uses.
     async fn delete_parts(&self, root: &Root) -> Result<(), StoreError> {
         delete_uploads(self.effects, root).await?;
-        let photos = root.photos.iter().filter_map(|photo| photo.part.as_ref());
-        let parts = root.segments.iter().chain(&root.plan).chain(&root.report);
-        let library = root.retry.iter().flat_map(|retry| &retry.library);
-        for part in parts.chain(photos).chain(library) {
+        for part in root.parts() {
             self.effects.delete(&part.key).await?;
         }
         Ok(())

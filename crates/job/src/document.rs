@@ -200,6 +200,9 @@ pub struct Root {
     pub counts_unreached: bool,
 }
 
+/// The bytes of a root and an end of usual size.
+const ROOT_AND_END: u64 = 4_096;
+
 /// The version of the layout that this code writes.
 pub(crate) const VERSION: u32 = 1;
 
@@ -408,6 +411,30 @@ impl Root {
             u64::from(part.bytes) * items.len() as u64 / u64::from(part.count.max(1))
         };
         self.result_parts(&(0..u32::MAX)).iter().map(bytes).sum()
+    }
+
+    /// The parts that the root names.
+    pub(crate) fn parts(&self) -> Vec<&Part> {
+        let mut parts: Vec<&Part> = Vec::new();
+        let library = self.retry.as_ref().map_or(&[][..], |retry| &retry.library);
+        for named in [&self.segments[..], &self.plan, library] {
+            parts.extend(named);
+        }
+        parts.extend(&self.report);
+        parts.extend(self.photos.iter().filter_map(|photo| photo.part.as_ref()));
+        parts
+    }
+
+    /// The bytes that an ended job takes, about: what its root names, root and end.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        let mut bytes = ROOT_AND_END;
+        for part in self.parts() {
+            bytes += u64::from(part.bytes);
+        }
+        for upload in self.uploads.iter().filter(|upload| upload.chunks > 0) {
+            bytes += upload.bytes;
+        }
+        bytes
     }
 
     /// The items of the results by their outcome: of a job that carries others over, with those; of

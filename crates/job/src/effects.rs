@@ -17,11 +17,21 @@ use crate::settings::RunMode;
 use crate::time::{Time, millis};
 
 /// Failure of an operation of the store; the text is for the log. The operation may have taken
-/// effect all the same. Why it failed cannot be told: a store that is full, rationed or broken says
-/// so in words of its own.
+/// effect all the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
+
+impl StoreError {
+    /// Whether the store is full, by the words of SQLite, of Redis and of file systems. One that
+    /// says so in words of its own cannot be told from one that is busy: no job goes because of it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        ["full", "maxmemory", "No space left"]
+            .iter()
+            .any(|words| self.0.contains(words))
+    }
+}
 
 /// A key-value store without atomic operations: Spin's `fermyon:spin/key-value`.
 ///

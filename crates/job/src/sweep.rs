@@ -1,6 +1,9 @@
 //! Deleting expired jobs, some after each run, and telling whether the store has capacity for
 //! another one.
 
+mod holdings;
+mod room;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -8,15 +11,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::holdings::Wanted;
 use crate::delete::{KeyOwner, key_owner};
-use crate::document::Root;
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
 use crate::memory;
 use crate::settings::Settings;
-use crate::storage::{encode_root, is_past_cleanup, read_end, repair};
+use crate::storage::{is_past_cleanup, repair};
 use crate::time::Time;
 
 /// Interval at which the keys are listed.
@@ -26,7 +29,8 @@ const INTERVAL: Duration = Duration::from_secs(600);
 /// is told of what it has not heard yet.
 const INTERVAL_WHEN_UNFINISHED: Duration = Duration::from_secs(10);
 
-/// Interval at which a full store is listed again.
+/// Interval at which a full store is listed again: for a client that holds most itself, or for all
+/// when nothing can go.
 const INTERVAL_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// The number of jobs that one sweep inspects while there is capacity, and the most that it
@@ -54,10 +58,6 @@ pub const KEYS_PER_JOB: usize = 25;
 /// The retention of a job that is not accepted yet: longer than clocks jump.
 pub(crate) const UNACCEPTED_RETENTION: Duration = Duration::from_secs(2 * 3600);
 
-/// Time for which an ended job is kept whatever the store needs: its client is about to fetch the
-/// results.
-const EVICTION_GRACE: Duration = Duration::from_secs(60);
-
 /// The document under [`keys::SWEEP`]: what the last sweep saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SweepState {
@@ -76,6 +76,12 @@ pub(crate) struct SweepState {
     /// The time at which a sweep has begun that nobody has seen the end of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claimed: Option<Time>,
+    /// The client that no room was made for because it holds most itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+    /// Whether no room could be made for anybody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refuses_all: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
@@ -137,16 +143,22 @@ impl JobKeys {
 }
 
 impl<E: Effects> Engine<'_, E> {
-    /// Whether the store has capacity for one more job. Sweeps when it is time, or when there seems
-    /// to be none. Where keys are not scarce there is always capacity, and
-    /// [`Self::sweep_when_due`] is enough.
+    /// Whether the store has capacity for one more job of a client that is not known. Sweeps when
+    /// it is time, or when there seems to be none. Where keys are not scarce there is always
+    /// capacity, and [`Self::sweep_when_due`] is enough.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn store_has_capacity(&self) -> Result<bool, StoreError> {
-        let (state, is_due) = self.sweep_state().await?;
+        self.store_has_capacity_for("").await
+    }
+
+    /// Whether the store has capacity for one more job of this client, as
+    /// [`Self::store_has_capacity`] says. When it is full, ended jobs of whoever holds most go.
+    pub(crate) async fn store_has_capacity_for(&self, client: &str) -> Result<bool, StoreError> {
+        let (state, is_due) = self.sweep_state(client).await?;
         match is_due {
-            true => self.sweep_now(state).await,
+            true => self.sweep_now(state, Wanted::Keys(client)).await,
             false => Ok(state.has_capacity(self.settings)),
         }
     }
@@ -157,7 +169,7 @@ impl<E: Effects> Engine<'_, E> {
         if self.settings.max_keys.is_some() {
             return;
         }
-        let Ok((state, true)) = self.sweep_state().await else {
+        let Ok((state, true)) = self.sweep_state("").await else {
             return;
         };
         // Whoever listens to the run beside is told of its end first.
@@ -166,30 +178,36 @@ impl<E: Effects> Engine<'_, E> {
         let claimed = state.claimed(self.effects.now());
         if claimed.save(self.effects).await.is_ok() {
             // What fails now is swept the next time: the claim lasts no longer than a sweep.
-            let _ = self.sweep_now(state).await;
+            let _ = self.sweep_now(state, Wanted::Nothing).await;
         }
     }
 
-    /// Sweeps after the store has failed a creation, unless one was a moment ago: where the disk is
-    /// full of what has expired, no job is created, so none ends whose run would sweep.
-    pub(crate) async fn sweep_for_space(&self) {
-        if self.settings.max_keys.is_some() {
+    /// Sweeps after the store has failed a write for this client, unless one was a moment ago: where
+    /// the disk is full of what has expired, no job is created, so none ends whose run would sweep.
+    /// If the store `is_full` and nothing has expired, ended jobs of whoever holds most go.
+    pub(crate) async fn sweep_for_space(&self, is_full: bool, client: &str) {
+        if self.settings.max_keys.is_some() && !is_full {
             return;
         }
-        let Ok((state, _)) = self.sweep_state().await else {
+        let Ok((state, _)) = self.sweep_state(client).await else {
             return;
         };
         let now = self.effects.now();
         let last = state.claimed.unwrap_or_default().max(state.at);
-        if last > now || now.since(last) >= INTERVAL_WHEN_FULL {
+        let may_help = is_full && state.claimed.is_none() && state.may_make_room_for(client);
+        if last > now || now.since(last) >= INTERVAL_WHEN_FULL || may_help {
             // Others that fail now leave it to this one, if that can be noted.
             let _ = state.claimed(now).save(self.effects).await;
-            let _ = self.sweep_now(state).await;
+            let wanted = match is_full {
+                true => Wanted::Bytes(client),
+                false => Wanted::Nothing,
+            };
+            let _ = self.sweep_now(state, wanted).await;
         }
     }
 
-    /// What the last sweep saw, and whether the next one is due.
-    async fn sweep_state(&self) -> Result<(SweepState, bool), StoreError> {
+    /// What the last sweep saw, and whether the next one is due when this client asks.
+    async fn sweep_state(&self, client: &str) -> Result<(SweepState, bool), StoreError> {
         let Engine {
             effects, settings, ..
         } = *self;
@@ -199,7 +217,7 @@ impl<E: Effects> Engine<'_, E> {
             .await?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        let interval = if !state.has_capacity(settings) {
+        let interval = if !state.has_capacity(settings) && !state.may_make_room_for(client) {
             INTERVAL_WHEN_FULL
         } else if settings.max_keys.is_some() {
             // The count is as old as the last sweep, so where keys are scarce every creation
@@ -216,8 +234,8 @@ impl<E: Effects> Engine<'_, E> {
         Ok((state, is_due && !is_under_way))
     }
 
-    /// Sweeps; returns whether there is capacity then.
-    async fn sweep_now(&self, state: SweepState) -> Result<bool, StoreError> {
+    /// Sweeps, and makes room for what is wanted; returns whether there is capacity then.
+    async fn sweep_now(&self, state: SweepState, wanted: Wanted<'_>) -> Result<bool, StoreError> {
         let Engine {
             effects, settings, ..
         } = *self;
@@ -227,8 +245,13 @@ impl<E: Effects> Engine<'_, E> {
         let jobs = group_by_job(all);
         let swept = async {
             let mut state = self.sweep(&jobs, state, now).await?;
-            if !state.has_capacity(settings) {
-                self.evict(&jobs, &mut state, now).await?;
+            // What has expired may have been enough: the next refusal tells.
+            let is_full = match wanted {
+                Wanted::Bytes(_) => state.keys == jobs.total,
+                Wanted::Keys(_) | Wanted::Nothing => !state.has_capacity(settings),
+            };
+            if is_full {
+                self.evict(&jobs, &mut state, wanted).await?;
             }
             Ok(state)
         };
@@ -262,6 +285,8 @@ impl<E: Effects> Engine<'_, E> {
             at: now,
             keys: jobs.total,
             claimed: None,
+            refused: None,
+            refuses_all: false,
             ..last
         };
         // A clock that has jumped must not stop all sweeps.
@@ -325,68 +350,6 @@ impl<E: Effects> Engine<'_, E> {
         }
         Ok(state)
     }
-
-    /// Makes room in a full store: of the client whose ended jobs hold most keys, the oldest goes
-    /// first. So no client takes the capacity of others by what it leaves behind.
-    async fn evict(
-        &self,
-        jobs: &KeysByJob,
-        state: &mut SweepState,
-        now: Time,
-    ) -> Result<(), StoreError> {
-        let Engine {
-            effects, settings, ..
-        } = *self;
-        let mut holders: BTreeMap<String, Holder> = BTreeMap::new();
-        for (id, held) in jobs.by_id.iter().filter(|(_, held)| held.ended) {
-            let Some(end) = read_end(effects, id).await? else {
-                continue;
-            };
-            if end.expired(now) {
-                continue;
-            }
-            let holder = holders.entry(end.client.clone()).or_default();
-            holder.keys += held.keys.len();
-            if now.since(end.updated) >= EVICTION_GRACE {
-                let later = holder
-                    .jobs
-                    .partition_point(|job| job.updated >= end.updated);
-                holder.jobs.insert(later, end);
-            }
-        }
-        let mut evicted = 0;
-        while !state.has_capacity(settings) && evicted < JOBS_PER_SWEEP {
-            let with_jobs = holders
-                .values_mut()
-                .filter(|holder| !holder.jobs.is_empty());
-            let Some(holder) = with_jobs.max_by_key(|holder| holder.keys) else {
-                break;
-            };
-            let Some(mut end) = holder.jobs.pop() else {
-                break;
-            };
-            let Some(held) = jobs.by_id.get(&end.id) else {
-                continue;
-            };
-            held.is_deleted.set(true);
-            // It expires now: both documents say that there is no job any more.
-            end.expires = now;
-            let bytes = encode_root(&end)?;
-            effects.set(&keys::root(&end.id), &bytes).await?;
-            effects.set(&keys::end(&end.id), &bytes).await?;
-            self.delete_expired_job(&end.id, &held.keys).await?;
-            holder.keys = holder.keys.saturating_sub(held.keys.len());
-            state.keys = state.keys.saturating_sub(held.reserved());
-            evicted += 1;
-        }
-        if evicted > 0 {
-            effects.log(
-                "evicted",
-                serde_json::json!({"level": "warn", "jobs": evicted, "keys": state.keys}),
-            );
-        }
-        Ok(())
-    }
 }
 
 impl SweepState {
@@ -407,14 +370,11 @@ impl SweepState {
         let room = |max| self.keys + KEYS_PER_JOB <= max;
         settings.max_keys.is_none_or(room)
     }
-}
 
-/// The keys that the ended jobs of one client hold.
-#[derive(Default)]
-struct Holder {
-    keys: usize,
-    /// Ended jobs of the client that may be evicted, the oldest last.
-    jobs: Vec<Root>,
+    /// Whether a sweep may make room for this client in a store that was full at the last one.
+    fn may_make_room_for(&self, client: &str) -> bool {
+        !self.refuses_all && self.refused.as_deref() != Some(client)
+    }
 }
 
 /// The keys of the store, by job.
@@ -422,6 +382,8 @@ struct KeysByJob {
     by_id: BTreeMap<JobId, JobKeys>,
     /// Number of keys, those kept free for running jobs included.
     total: usize,
+    /// Keys of the pages of remembered books.
+    pages: Vec<String>,
 }
 
 impl KeysByJob {
@@ -437,7 +399,7 @@ impl KeysByJob {
 
 fn group_by_job(keys: Vec<String>) -> KeysByJob {
     let mut by_id: BTreeMap<JobId, JobKeys> = BTreeMap::new();
-    let mut total = 0;
+    let (mut total, mut pages) = (0, Vec::new());
     for key in keys {
         match keys::owner(&key) {
             Some(id) => {
@@ -448,11 +410,20 @@ fn group_by_job(keys: Vec<String>) -> KeysByJob {
                     key == keys::webhook(&id) || key == keys::webhook_wait(&id);
                 held.keys.push(key);
             }
-            None => total += 1,
+            None => {
+                total += 1;
+                if keys::is_books_page(&key) {
+                    pages.push(key);
+                }
+            }
         }
     }
     total += by_id.values().map(JobKeys::reserved).sum::<usize>();
-    KeysByJob { by_id, total }
+    KeysByJob {
+        by_id,
+        total,
+        pages,
+    }
 }
 
 #[cfg(test)]

@@ -109,6 +109,8 @@ struct RunOutcome {
     ending: Ending,
     root: Option<Root>,
     error: Option<String>,
+    /// Whether that was a store without room.
+    is_store_full: bool,
 }
 
 impl RunOutcome {
@@ -117,6 +119,7 @@ impl RunOutcome {
             ending,
             root: None,
             error: None,
+            is_store_full: false,
         }
     }
 
@@ -124,6 +127,13 @@ impl RunOutcome {
         Self {
             root: Some(root),
             ..self
+        }
+    }
+
+    fn with_stop(self, stop: &Stop) -> Self {
+        Self {
+            is_store_full: matches!(stop, Stop::Store(error) if error.is_full()),
+            ..self.with_error(stop)
         }
     }
 
@@ -223,6 +233,11 @@ impl<'a, E: Effects> Engine<'a, E> {
             line["message"] = json!(error);
         }
         self.effects.log("run", line);
+        if outcome.is_store_full {
+            // The next run finds room.
+            let client = outcome.root.as_ref().map_or("", |root| &root.client);
+            self.sweep_for_space(true, client).await;
+        }
         (outcome.root).filter(|root| root.stage.is_terminal())
     }
 
@@ -235,7 +250,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         let mut run = match self.acquire(id, start).await {
             Ok(Some(run)) => run,
             Ok(None) => return RunOutcome::new(Ending::NothingToDo),
-            Err(stop) => return RunOutcome::new(Ending::NotBegun).with_error(stop),
+            Err(stop) => return RunOutcome::new(Ending::NotBegun).with_stop(&stop),
         };
         if run.root.stage == Stage::Receiving {
             // Only the creator writes uploads, and it is gone: no client was told of this job.
@@ -382,7 +397,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 RunOutcome::new(Ending::Finished).with_root(root)
             }
             Err(Stop::Ended) => RunOutcome::new(Ending::AlreadyEnded),
-            Err(stop) => RunOutcome::new(Ending::NotFinished).with_error(stop),
+            Err(stop) => RunOutcome::new(Ending::NotFinished).with_stop(&stop),
         }
     }
 
@@ -429,9 +444,9 @@ impl<'a, E: Effects> Engine<'a, E> {
                 run.delete_unreferenced().await;
                 RunOutcome::new(Ending::LeaseLost).with_root(run.root)
             }
-            Stop::Store(error) => RunOutcome::new(Ending::StoreFailed)
+            Stop::Store(_) => RunOutcome::new(Ending::StoreFailed)
                 .with_root(run.root)
-                .with_error(error),
+                .with_stop(&stop),
         }
     }
 

@@ -41,6 +41,8 @@ struct World {
     /// The latest time until which an entry of the queue for processors was to last, in ms from
     /// when it was written.
     longest_turn: Cell<u64>,
+    /// The most bytes of values that the disk takes; 0: any number.
+    most_bytes: Cell<usize>,
     /// What the names of the keys that cannot be deleted begin with.
     kept: Cell<Option<&'static str>>,
     /// Whether nobody lives to see the keys that are listed.
@@ -122,6 +124,14 @@ impl Store for World {
             self.longest_turn.set(longest.max(self.longest_turn.get()));
         }
         let mut store = self.store.borrow_mut();
+        let most = self.most_bytes.get();
+        if most > 0 {
+            let others = store.iter().filter(|(other, _)| *other != key);
+            let bytes = value.len() + others.map(|(_, value)| value.len()).sum::<usize>();
+            if bytes > most {
+                return Err(StoreError("database or disk is full".to_owned()));
+            }
+        }
         store.insert(key.to_owned(), value.to_vec());
         Ok(())
     }
@@ -319,7 +329,10 @@ fn a_disk_that_is_full_of_what_has_expired_frees_itself() {
         done(engine.create(&new, &[]))
     };
     assert!(create("too-early").is_err());
-    assert!(world.has("job/job-00/end"), "it has not expired");
+    assert!(
+        world.has("job/job-00/end"),
+        "where nothing can be written jobs stay whole"
+    );
     world.pass(Duration::from_secs(25 * 3_600));
     // No job can be created, so none ends whose run would sweep.
     assert!(create("new").is_err());
@@ -372,10 +385,15 @@ fn what_a_sweep_that_fails_has_left_is_not_left_for_ten_minutes() {
 }
 
 #[test]
-fn nobody_s_job_goes_in_the_minute_after_its_end() {
+fn nobody_s_only_job_goes_in_the_minute_after_its_end() {
     let world = World::default();
     for number in 0..20 {
-        ended(&world, &format!("job-{number:02}"), "one", number);
+        ended(
+            &world,
+            &format!("job-{number:02}"),
+            &format!("client-{number}"),
+            number,
+        );
     }
     world.pass(Duration::from_secs(50));
     let settings = Settings {
@@ -386,6 +404,149 @@ fn nobody_s_job_goes_in_the_minute_after_its_end() {
     let engine = Engine::new(&world, &settings, &keyring);
     assert!(!done(engine.store_has_capacity()).unwrap());
     assert!(world.has("job/job-00"));
+}
+
+/// Asks for a job of the client at this address.
+fn ask(engine: Engine<'_, World>, id: &str, address: &str) -> Result<JobId, CreateError> {
+    let name = Name::Ours(JobId::parse(id).unwrap());
+    let new = NewJob {
+        client: Some(Keyring::new(b"secret").client(address)),
+        ..new_job(name, Pipeline::BatchEnrichment, MadeBy::BatchEnrich)
+    };
+    let created = done(engine.create(&new, &[]))?;
+    Ok(created.root.id)
+}
+
+/// Ends a job, with results of so many bytes.
+fn end(world: &World, id: &JobId, bytes: usize) {
+    let mut end = serde_json::to_value(world.root(&format!("job/{id}"))).unwrap();
+    end["stage"] = json!("complete");
+    if bytes > 0 {
+        let key = format!("job/{id}/seg/1-x.0");
+        end["segments"] = json!([{"key": key, "count": 0, "bytes": bytes}]);
+        world.store.borrow_mut().insert(key, vec![b' '; bytes]);
+    }
+    world.put(&format!("job/{id}"), &end);
+    world.put(&format!("job/{id}/end"), &end);
+    world.store.borrow_mut().remove(&format!("job/{id}/lease"));
+}
+
+/// One client fills the store, and asks for more four times a second; each of its jobs ends at once.
+#[test]
+fn who_comes_later_to_a_full_store_gets_in_at_once() {
+    let world = World::default();
+    let settings = Settings {
+        max_keys: Some(100),
+        ..Settings::local()
+    };
+    let keyring = Keyring::new(b"secret");
+    let engine = Engine::new(&world, &settings, &keyring);
+    let (mut number, mut refused) = (0, 0);
+    let mut be_greedy = || {
+        for _ in 0..480 {
+            number += 1;
+            match ask(engine, &format!("greedy-{number:03}"), "1.1.1.1") {
+                Ok(id) => end(&world, &id, 0),
+                Err(CreateError::StoreFull) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+            world.pass(Duration::from_millis(250));
+        }
+    };
+    be_greedy();
+    for late in ["late-1", "late-2", "late-3"] {
+        end(&world, &ask(engine, late, "2.2.2.2").unwrap(), 0);
+    }
+    be_greedy();
+    for late in ["late-1", "late-2", "late-3"] {
+        assert!(world.has(&format!("job/{late}/end")), "{late}");
+    }
+    ask(engine, "another", "3.3.3.3").unwrap();
+    assert!(refused > 500, "{refused}: who holds most is refused");
+}
+
+#[test]
+fn a_full_disk_lets_the_oldest_jobs_of_whoever_holds_most_bytes_go() {
+    const RESULTS: usize = 900_000;
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let modest = ask(engine, "modest", "2.2.2.2").unwrap();
+    end(&world, &modest, RESULTS);
+    for number in 0..30 {
+        let id = ask(engine, &format!("greedy-{number:02}"), "1.1.1.1").unwrap();
+        end(&world, &id, RESULTS);
+        world.pass(Duration::from_secs(10));
+    }
+    world.put("books/page/0000000000001-a", &json!("remembered"));
+    let bytes: usize = world.store.borrow().values().map(Vec::len).sum();
+    // Not even the end of a job can be written.
+    world.most_bytes.set(bytes);
+    for number in 0..20 {
+        ask(engine, &format!("late-{number}"), "3.3.3.3").unwrap();
+    }
+    for gone in ["greedy-00", "greedy-09"] {
+        assert!(!world.has(&format!("job/{gone}")), "{gone}");
+        assert!(!world.has(&format!("job/{gone}/seg/1-x.0")), "{gone}");
+    }
+    for kept in ["modest", "greedy-10", "greedy-29"] {
+        assert!(world.has(&format!("job/{kept}/seg/1-x.0")), "{kept}");
+    }
+
+    // An upload that does not fit makes room while it is received, a chunk at a time.
+    let bytes: usize = world.store.borrow().values().map(Vec::len).sum();
+    world.most_bytes.set(bytes + RESULTS / 2);
+    let new = NewJob {
+        client: Some(keyring.client("3.3.3.3")),
+        ..new_job(
+            Name::Ours(JobId::parse("large").unwrap()),
+            Pipeline::CsvImport,
+            MadeBy::Imports,
+        )
+    };
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    done(receiver.write(&vec![b'x'; 7 * RESULTS])).unwrap();
+    done(receiver.accept("content".to_owned())).unwrap();
+    assert!(world.has("job/modest/end") && !world.has("job/greedy-10"));
+    assert!(world.has("job/greedy-29"));
+}
+
+#[test]
+fn a_run_that_finds_the_disk_full_makes_room_for_the_next() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    for number in 0..3 {
+        let id = ask(engine, &format!("greedy-{number}"), "1.1.1.1").unwrap();
+        end(&world, &id, 900_000);
+    }
+    world.pass(Duration::from_secs(100));
+    let id = ask(engine, "mine", "2.2.2.2").unwrap();
+    world.store.borrow_mut().remove("job/mine/lease");
+    let bytes: usize = world.store.borrow().values().map(Vec::len).sum();
+    world.most_bytes.set(bytes + 200);
+    done(engine.run(&id, None, &Finished));
+    assert!(!world.has("job/mine/end") && !world.has("job/greedy-0"));
+    world.pass(settings.lease * 2);
+    done(engine.run(&id, None, &Finished));
+    assert!(world.has("job/mine/end"));
+}
+
+#[test]
+fn a_store_that_is_only_busy_lets_nobody_s_job_go() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    for number in 0..20 {
+        ended(&world, &format!("job-{number:02}"), "one", number);
+    }
+    world.pass(Duration::from_secs(100));
+    world.failing.set(1);
+    assert!(ask(engine, "late", "2.2.2.2").is_err());
+    for number in 0..20 {
+        assert!(world.has(&format!("job/job-{number:02}/end")), "{number}");
+    }
 }
 
 /// Fifty jobs a second, each kept for a minute; one run in a few seconds sees to the rest.

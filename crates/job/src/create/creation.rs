@@ -120,7 +120,9 @@ impl<'a, E: Effects> Creation<'a, E> {
         if new.name.is_contended() {
             creation.expired = engine.release_name(new.name.id()).await?;
         }
-        if engine.settings.max_keys.is_none() || engine.store_has_capacity().await? {
+        if engine.settings.max_keys.is_none()
+            || engine.store_has_capacity_for(creation.client()).await?
+        {
             Ok(creation)
         } else {
             Err(CreateError::StoreFull)
@@ -147,15 +149,43 @@ impl<'a, E: Effects> Creation<'a, E> {
         }
     }
 
-    /// Writes the root, unless another job has the name.
-    pub(super) async fn write_root(&self, root: &Root) -> Result<(), CreateError> {
-        self.check_name(Some(&root.epoch)).await?;
-        let bytes = encode_root(root)?;
-        self.engine
-            .effects
-            .set(&keys::root(&root.id), &bytes)
-            .await?;
-        Ok(())
+    /// The pseudonym of the client; empty when it is not counted.
+    fn client(&self) -> &str {
+        self.new.client.as_ref().map_or("", |client| &client.0)
+    }
+
+    /// Deletes what has expired when this is a failure of the store, and makes room when it is
+    /// full; whether the write may be tried again.
+    pub(super) async fn make_room_after(&self, error: &StoreError) -> bool {
+        let is_full = error.is_full();
+        self.engine.sweep_for_space(is_full, self.client()).await;
+        is_full
+    }
+
+    /// Writes the root, unless another job has the name; once more where room could be made for it.
+    /// The time of an accepted job begins then.
+    pub(super) async fn write_root(&self, root: &mut Root) -> Result<(), CreateError> {
+        let Engine {
+            effects, settings, ..
+        } = self.engine;
+        let mut may_repeat = true;
+        loop {
+            // The name is checked before the clock is read: the check takes time.
+            self.check_name(Some(&root.epoch)).await?;
+            if root.stage == Stage::Queued {
+                let now = effects.now();
+                root.touch(now, settings);
+                root.fresh_until = now.plus(settings.lease);
+            }
+            let bytes = encode_root(root)?;
+            let Err(error) = effects.set(&keys::root(&root.id), &bytes).await else {
+                return Ok(());
+            };
+            if !self.make_room_after(&error).await || !may_repeat {
+                return Err(error.into());
+            }
+            may_repeat = false;
+        }
     }
 
     /// Writes a lease, unless another job has the name.
@@ -169,12 +199,7 @@ impl<'a, E: Effects> Creation<'a, E> {
         let mut root = first_root(self.engine.effects, &self.new);
         let earlier = self.rival.as_ref().or(self.expired.as_ref());
         root.first_token = self.engine.first_token(root.created, earlier);
-        if let Err(error) = self.write_root(&root).await {
-            if matches!(error, CreateError::Store(_)) {
-                self.engine.sweep_for_space().await;
-            }
-            return Err(error);
-        }
+        self.write_root(&mut root).await?;
         match self.claim(&root).await {
             Ok(lease) => Ok((root, lease)),
             Err(error) => {
@@ -207,23 +232,9 @@ impl<'a, E: Effects> Creation<'a, E> {
         mut root: Root,
         lease: Lease,
     ) -> Result<Created, CreateError> {
-        let settings = self.engine.settings;
-        // The name is checked before the clock is read: the check takes time.
-        let accepted = async {
-            self.check_name(Some(&root.epoch)).await?;
-            let now = self.engine.effects.now();
-            root.stage = Stage::Queued;
-            root.seq = 1;
-            root.touch(now, settings);
-            root.fresh_until = now.plus(settings.lease);
-            let bytes = encode_root(&root)?;
-            self.engine
-                .effects
-                .set(&keys::root(&root.id), &bytes)
-                .await?;
-            Ok(())
-        };
-        match accepted.await {
+        root.stage = Stage::Queued;
+        root.seq = 1;
+        match self.write_root(&mut root).await {
             Ok(()) => {
                 self.engine.effects.log(
                     "job-created",
@@ -255,8 +266,8 @@ impl<'a, E: Effects> Creation<'a, E> {
     /// if it was the store.
     pub(crate) async fn fail(&self, root: &Root, error: &CreateError) {
         self.discard(root).await;
-        if matches!(error, CreateError::Store(_)) {
-            self.engine.sweep_for_space().await;
+        if let CreateError::Store(error) = error {
+            self.make_room_after(error).await;
         }
     }
 

@@ -155,6 +155,11 @@ impl<'a, E: Effects> Receiver<'a, E> {
             let write = async || {
                 let written = effects.set(&key, &self.buffer).await;
                 failed.set(failed.get() || written.is_err());
+                if let Err(error) = &written
+                    && error.is_full()
+                {
+                    self.creation.make_room_after(error).await;
+                }
                 written
             };
             let began = effects.monotonic();
@@ -275,7 +280,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             root.uploads = self.uploads;
             self.creation.discard(&root).await;
             if self.is_sure_from.is_some() {
-                self.engine.sweep_for_space().await;
+                self.engine.sweep_for_space(false, "").await;
             }
         }
     }

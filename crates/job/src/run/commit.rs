@@ -221,7 +221,7 @@ impl<E: Effects> Run<'_, E> {
         let now = self.engine.effects.now();
         end.v = VERSION;
         end.touch(now, self.engine.settings);
-        if stage == Stage::Error && end.uploads.is_empty() && !has_results {
+        if stage != Stage::Complete && end.uploads.is_empty() && !has_results {
             let settings = self.engine.settings;
             let retention = settings.failed_retention.min(settings.retention);
             end.expires = end.updated.plus(retention);

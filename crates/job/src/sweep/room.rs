@@ -1,0 +1,125 @@
+//! Makes room in a full store: ended jobs go before they expire.
+
+use super::holdings::{Held, Holdings, Wanted};
+use super::{JOBS_PER_LONG_SWEEP, JOBS_PER_SWEEP, KeysByJob, SweepState};
+use crate::document::Root;
+use crate::effects::{Effects, StoreError};
+use crate::engine::Engine;
+use crate::keys;
+use crate::storage::{encode_root, read_end};
+use crate::time::Time;
+
+/// About the most ended jobs that are read to find out who holds most: any part of them shows it.
+const MAX_READ: usize = 4_000;
+
+/// Number of pages of remembered books that go where not even an ended job's expiry can be written.
+/// Together they are larger than a value that just did not fit.
+const PAGES_GIVEN_UP: usize = 4;
+
+/// The bytes that are freed when the store is full: as many as a large library has.
+const FREED_AT_ONCE: u64 = 8 << 20;
+
+impl<E: Effects> Engine<'_, E> {
+    /// Deletes ended jobs of whoever holds most until there is room for what is wanted.
+    pub(super) async fn evict(
+        &self,
+        jobs: &KeysByJob,
+        state: &mut SweepState,
+        wanted: Wanted<'_>,
+    ) -> Result<(), StoreError> {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let (client, most) = match wanted {
+            Wanted::Nothing => return Ok(()),
+            Wanted::Keys(client) => (client, JOBS_PER_SWEEP),
+            Wanted::Bytes(client) => (client, JOBS_PER_LONG_SWEEP),
+        };
+        let now = effects.now();
+        let mut holdings = self.holdings(jobs, wanted, now).await?;
+        let mut pages = jobs.pages.iter().take(PAGES_GIVEN_UP);
+        let (mut evicted, mut freed) = (0, 0);
+        while evicted < most
+            && match wanted {
+                Wanted::Bytes(_) => freed < FREED_AT_ONCE,
+                _ => !state.has_capacity(settings),
+            }
+        {
+            let Some(job) = holdings.take(client, now) else {
+                let is_own_fault = holdings.is_largest(client);
+                state.refused = is_own_fault.then(|| client.to_owned());
+                state.refuses_all = !is_own_fault && evicted == 0;
+                break;
+            };
+            let held = jobs.by_id.get(&job.id);
+            let (Some(held), Some(end)) = (held, read_end(effects, &job.id).await?) else {
+                continue;
+            };
+            held.is_deleted.set(true);
+            self.expire(end, now, &mut pages).await?;
+            self.delete_expired_job(&job.id, &held.keys).await?;
+            state.keys = state.keys.saturating_sub(held.reserved());
+            freed += job.size;
+            evicted += 1;
+        }
+        if evicted > 0 {
+            effects.log(
+                "evicted",
+                serde_json::json!({"level": "warn", "jobs": evicted, "keys": state.keys}),
+            );
+        }
+        Ok(())
+    }
+
+    /// What clients hold of what is wanted.
+    async fn holdings(
+        &self,
+        jobs: &KeysByJob,
+        wanted: Wanted<'_>,
+        now: Time,
+    ) -> Result<Holdings, StoreError> {
+        let mut holdings = Holdings::default();
+        let every = jobs.by_id.len().div_ceil(MAX_READ).max(1);
+        let first = now.0 as usize % every;
+        for (number, (id, held)) in jobs.by_id.iter().enumerate() {
+            if !held.ended || number % every != first {
+                continue;
+            }
+            let Some(end) = read_end(self.effects, id).await? else {
+                continue;
+            };
+            if end.expired(now) {
+                continue;
+            }
+            let size = match wanted {
+                Wanted::Bytes(_) => end.stored_bytes(),
+                _ => held.keys.len() as u64,
+            };
+            let (id, ended) = (id.clone(), end.updated);
+            holdings.add(end.client, Held { id, ended, size });
+        }
+        Ok(holdings)
+    }
+
+    /// Writes that a job has expired: from now on there is none. On a store that does not even take
+    /// that, what is remembered of books makes room; a job whose expiry cannot be written stays
+    /// whole.
+    async fn expire(
+        &self,
+        mut end: Root,
+        now: Time,
+        pages: &mut impl Iterator<Item = &String>,
+    ) -> Result<(), StoreError> {
+        end.expires = now;
+        let bytes = encode_root(&end)?;
+        for key in [keys::root(&end.id), keys::end(&end.id)] {
+            while let Err(error) = self.effects.set(&key, &bytes).await {
+                match pages.next() {
+                    Some(page) if error.is_full() => self.effects.delete(page).await?,
+                    _ => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
