@@ -27,7 +27,7 @@ impl StoreError {
     /// says so in words of its own cannot be told from one that is busy: no job goes because of it.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        ["full", "maxmemory", "No space left"]
+        ["is full", "maxmemory", "No space left"]
             .iter()
             .any(|words| self.0.contains(words))
     }
