@@ -195,7 +195,7 @@ impl Process {
         if value.is_some() && world.store.borrow().is_full(key) {
             world.note(|| format!("#{} finds the store full", self.pid));
             world.pass(self.latency()).await;
-            return Err(StoreError("full".to_owned()));
+            return Err(StoreError("the store is full".to_owned()));
         }
         let latency = self.issue(key, value);
         if key.ends_with("/lease") {
