@@ -7,9 +7,10 @@
     reason = "implementations are single-threaded; no caller needs the futures to be Send"
 )]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::document::{HandOver, Notice, Root};
 use crate::settings::RunMode;
@@ -173,8 +174,8 @@ pub struct Costs {
     pub requests: u32,
     /// Those to others, by origin, status and milliseconds to two digits, as in
     /// `https://openlibrary.org 200 1200`. The status is `none` without a whole answer.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
-    pub asked: Vec<(String, u32)>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<String, u32>,
 }
 
 impl Costs {
@@ -187,15 +188,8 @@ impl Costs {
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let ms = two_digits(millis(took));
         let alike = format!("{scheme}://{authority} {status} {ms}");
-        match self.asked.iter_mut().find(|(known, _)| *known == alike) {
-            Some((_, count)) => *count += 1,
-            None => self.asked.push((alike, 1)),
-        }
+        *self.asked.entry(alike).or_default() += 1;
     }
-}
-
-fn as_object<S: Serializer>(counts: &[(String, u32)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(counts.iter().map(|(what, count)| (what, count)))
 }
 
 /// A number to its first two digits: as many requests as there may be are told in few words.
