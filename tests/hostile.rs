@@ -380,6 +380,20 @@ fn who_can_read_a_job_s_books_gets_no_token_for_asking_for_the_same() {
     assert_eq!(shown.data(202)["token"], token);
 }
 
+/// On one machine all clients are one: an app that has lost an answer asks again there, too.
+#[test]
+fn where_clients_are_not_known_the_same_books_are_the_same_request() {
+    let app = App::start();
+    let ask = |isbn: &str| {
+        let body = json!({"jobId": "mine", "books": [{"title": "Emma", "isbn": isbn}]});
+        let request = app.request("POST", "/api/enrichment/batch");
+        request.json(&body).send()
+    };
+    let token = ask("9780743273565").data(202)["token"].clone();
+    assert_eq!(ask("9780743273565").data(202)["token"], token);
+    ask("9780141439587").error(409, "JOB_EXISTS");
+}
+
 #[test]
 fn an_idempotency_key_belongs_to_one_client() {
     let app = App::start();

@@ -211,8 +211,8 @@ async fn make_of(
         // The same key, or the same request of an app again, is the same job.
         Err(CreateError::Exists(root)) if !given || route.is_legacy() => {
             let is_own = |client: &Client| client.is(&root.client);
-            let is_known = !given || !new.token || new.client.as_ref().is_some_and(is_own);
-            let content = match is_known {
+            let is_owner = (new.client.as_ref()).map_or(root.client.is_empty(), is_own);
+            let content = match !given || !new.token || is_owner {
                 true => ContentDigest::of_items(&items),
                 // Whoever knows the job's name can read its books, and ask for the same.
                 false => String::new(),
