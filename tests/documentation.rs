@@ -353,7 +353,7 @@ fn the_limits_that_texts_repeat_are_those_that_are_enforced() {
         (", for ", " h: twice by the run", hours("TRIED_FOR")),
         ("up to ", " hours, for", hours("LONGEST_PAUSE")),
         (
-            "a failed job is kept for ",
+            "a failed or canceled job is kept for ",
             " minutes",
             (settings.failed_retention.as_secs() / 60).to_string(),
         ),

@@ -66,8 +66,8 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
                 Some(Failure::internal("a part of the upload is missing")),
             ));
         };
-        // Nothing is renewed while it is read. It may take longer on a busy machine; a run that dies
-        // meanwhile blocks its job, and a slot, for as long.
+        // Nothing is renewed while it is read. It may take longer on a busy machine; a run that
+        // dies meanwhile blocks its job, and a slot, for as long.
         run.renew_for(takes * 2).await?;
         if let Some(turn) = &mut turn {
             run.engine.renew_turn_for(turn, takes * 2).await;

@@ -182,9 +182,9 @@ impl<E: Effects> Engine<'_, E> {
         }
     }
 
-    /// Sweeps after the store has failed a write for this client, unless one was a moment ago: where
-    /// the disk is full of what has expired, no job is created, so none ends whose run would sweep.
-    /// If the store `is_full` and nothing has expired, ended jobs of whoever holds most go.
+    /// Sweeps after the store has failed a write for this client, unless one was a moment ago:
+    /// where the disk is full of what has expired, no job is created, so none ends whose run would
+    /// sweep. If the store `is_full` and nothing has expired, ended jobs of whoever holds most go.
     pub(crate) async fn sweep_for_space(&self, is_full: bool, client: &str) {
         if self.settings.max_keys.is_some() && !is_full {
             return;

@@ -431,7 +431,7 @@ fn end(world: &World, id: &JobId, bytes: usize) {
     world.store.borrow_mut().remove(&format!("job/{id}/lease"));
 }
 
-/// One client fills the store, and asks for more four times a second; each of its jobs ends at once.
+/// One client fills the store, and asks for more four times a second; its jobs end at once.
 #[test]
 fn who_comes_later_to_a_full_store_gets_in_at_once() {
     let world = World::default();
