@@ -67,7 +67,10 @@ fn target_of(command: &str) -> Option<&str> {
     let mut words = command.split_whitespace();
     (words.next() == Some("cargo")).then_some(())?;
     words.find(|word| *word == "--target")?;
-    words.next()
+    // Another command may follow.
+    words
+        .next()
+        .map(|word| word.trim_end_matches([';', '&', '|']))
 }
 
 fn run(command: &str, workdir: &Path) -> anyhow::Result<()> {
@@ -194,6 +197,12 @@ mod tests {
         let spin = "cargo build --profile component --target wasm32-wasip2 --target-dir target";
         assert_eq!(target_of(spin), Some("wasm32-wasip2"));
         assert_eq!(target_of("cargo build --target-dir target"), None);
+        let own = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../spin.toml"));
+        for (id, component) in own.unwrap().components {
+            for command in component.build.unwrap().commands() {
+                assert_eq!(target_of(command), Some("wasm32-wasip2"), "{id}");
+            }
+        }
         assert_eq!(target_of("npm run --target web"), None);
     }
 
