@@ -154,6 +154,25 @@ fn jobs_of_everybody_are_listed_and_nothing_of_theirs() {
         assert_eq!(timeline.status(), 200);
         texts.push(timeline.text());
     }
+    // Its course: when its runs began, and what they committed.
+    let detail = ask(&app, "GET", &format!("/jobs/{}", import.id)).send();
+    let detail = detail.data(200);
+    let course = detail["course"].as_array().unwrap();
+    let events: Vec<&str> = course
+        .iter()
+        .map(|m| m["event"].as_str().unwrap())
+        .collect();
+    assert!(
+        events.contains(&"handed-over") && events.contains(&"looked-up"),
+        "{detail:#}"
+    );
+    let times: Vec<&str> = course.iter().map(|m| m["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{detail:#}");
+    assert!(
+        times[0] >= detail["job"]["createdAt"].as_str().unwrap(),
+        "{detail:#}"
+    );
+    assert_eq!(course.last().unwrap()["done"], 2, "{detail:#}");
     for text in &texts {
         for secret in [
             TITLE,

@@ -43,6 +43,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
 		assert.ok(!(await page.locator('main').textContent()).includes('library.csv'));
 		await page.getByRole('link', { name: id.slice(0, 8) }).click();
 		await page.getByRole('heading', { name: 'Course' }).waitFor();
+		await page.getByRole('region', { name: 'Moments' }).waitFor();
 		await assertGood(page, 'a timeline');
 		page.on('dialog', (dialog) => dialog.accept());
 		await page.getByRole('button', { name: `End ${id}` }).click();

@@ -136,13 +136,14 @@ export function operatorView(name) {
 		];
 	}
 
-	function timeline({ job, commits, term, leasedUntil, nextCommitAt, results, requests, waits, lateMs, attempts, uploadedBytes, expiresAt, canceling, webhookPending }) {
+	function timeline({ job, commits, term, leasedUntil, nextCommitAt, course, results, requests, waits, lateMs, attempts, uploadedBytes, expiresAt, canceling, webhookPending }) {
 		setText(heading, job.jobId);
 		const over = ['completed', 'failed', 'canceled'].includes(job.status);
 		return [
 			h('section.panel', h('h2', [job.pipeline, job.status, job.code].filter(Boolean).join(' · ')), h('div.row', actions(job)),
 				facts([['made by', job.madeBy], ['created', time(job.createdAt)], [over ? 'ended' : 'last progress', time(job.updatedAt)], ['duration', lasted(job.duration)], ['found', `${job.succeededCount} of ${job.processedCount}/${job.totalCount}`], ['not answered', job.unanswered], ['remembered', job.remembered], ['photos', job.photos && `${job.processedPhotos ?? 0}/${job.photos}`], ['uploaded bytes', uploadedBytes], ['retry of', job.retryOf], ['client', job.client], ['expires', new Date(expiresAt).toLocaleString()]])),
 			h('section.panel', h('h2', 'Course'), facts([['commits', commits], ['runs', term], ['leased until', leasedUntil && time(leasedUntil)], ['next commit', nextCommitAt && time(nextCommitAt)], ['late', lateMs ? lasted(lateMs) : null], ['attempts at the file', attempts || null], ['canceling', canceling ? 'yes' : null], ['webhook', webhookPending ? 'still to be told' : null]]),
+				table('Moments', ['Time', 'Event', 'Done'], course.map(({ at, event, term, provider, done }) => [time(at), `${event} ${term ? `(run ${term})` : (provider ?? '')}`, done ?? ''])),
 				table('Requests', ['Provider', 'Requests'], Object.entries(requests)),
 				waits.length > 0 && table('Waits', ['Waited for', 'Time', 'Until'], waits.map(({ provider, ms, until }) => [provider, lasted(ms), time(until)])),
 				table('Results', ['Results by run', 'Books', 'Bytes'], results.map(({ term, items, bytes }) => [term, items, bytes]))),

@@ -2,7 +2,8 @@
 //! a reader's: no title, no name of a file, no token.
 
 use job::{
-    Breaker, Inspection, JobDetail, Overview, ProviderStatus, RateLimit, Root, Settings, millis,
+    Breaker, Event, Inspection, JobDetail, Overview, ProviderStatus, RateLimit, Root, Settings,
+    Time, millis,
 };
 use serde::Serialize;
 
@@ -354,6 +355,45 @@ pub struct Committed {
     pub bytes: u32,
 }
 
+/// One moment of a job's course.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Moment<'a> {
+    /// The time.
+    pub at: Iso,
+    /// What happened: `handed-over` and `claimed` say how a run has got the job, `analyzed` and
+    /// `looked-up` that it has committed, `waits` that the job waits for a provider from then on.
+    pub event: &'static str,
+    /// The term of the run that began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub term: Option<u64>,
+    /// Number of photos that have been looked at, or of items that are final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<u64>,
+    /// The provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<&'a str>,
+}
+
+impl<'a> Moment<'a> {
+    fn of(created: Time, moment: job::Moment<'a>) -> Self {
+        let (event, term, done, provider) = match moment.event {
+            Event::HandedOver(term) => ("handed-over", Some(term), None, None),
+            Event::Claimed(term) => ("claimed", Some(term), None, None),
+            Event::Analyzed(photos) => ("analyzed", None, Some(photos), None),
+            Event::LookedUp(items) => ("looked-up", None, Some(items), None),
+            Event::Waits(provider) => ("waits", None, None, Some(provider)),
+        };
+        Self {
+            at: Iso(created.plus(moment.after)),
+            event,
+            term,
+            done,
+            provider,
+        }
+    }
+}
+
 /// The course of a job, as far as the store tells it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -372,6 +412,9 @@ pub struct Timeline<'a> {
     /// Time at which the next commit is expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_commit_at: Option<Iso>,
+    /// What has happened since the job was created, in order: at most 32 moments. Of
+    /// more the oldest commits are left out; a run that has committed nothing is not among them.
+    pub course: Vec<Moment<'a>>,
     /// Results that are stored, in their order: while the job runs, those of each commit.
     pub results: Vec<Committed>,
     /// Number of requests to each provider.
@@ -419,6 +462,9 @@ impl<'a> Timeline<'a> {
             term: detail.term,
             leased_until: detail.leased_until.map(Iso),
             next_commit_at: root.due.filter(|_| !root.stage.is_terminal()).map(Iso),
+            course: (root.course.moments())
+                .map(|moment| Moment::of(root.created, moment))
+                .collect(),
             results: results.collect(),
             requests: requests.map(|(name, n)| (name.as_str(), *n)).collect(),
             waits: waits.collect(),

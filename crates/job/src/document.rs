@@ -1,6 +1,7 @@
 //! The documents of a job as the store holds them.
 
 mod absent;
+mod course;
 mod failure;
 mod item;
 mod kind;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::absent::is_default;
+pub use self::course::{Course, Event, Moment};
 pub use self::failure::{Failure, FailureCode};
 pub use self::item::{ChosenBy, Item, Outcome, Report};
 pub use self::kind::{Component, MadeBy, Pipeline, Stage};
@@ -176,6 +178,9 @@ pub struct Root {
     /// time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub late_ms: u64,
+    /// The moments of the job's course that an operator is shown; none in jobs of earlier versions.
+    #[serde(default, skip_serializing_if = "Course::is_empty")]
+    pub course: Course,
     /// Earliest time at which the next commit is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,

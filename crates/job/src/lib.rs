@@ -62,9 +62,9 @@ pub use compute::{LONG_ENOUGH_TO_WAIT, QueueTurn};
 pub use content::ContentDigest;
 pub use create::{CreateError, Name, NewJob, Receiver};
 pub use document::{
-    ChosenBy, Component, Failure, FailureCode, HandOver, Item, ItemCounts, MAX_VALUE_BYTES, MadeBy,
-    Notice, Outage, Outcome, Part, PhotoState, PhotoStatus, PhotoStep, Pipeline, Report, Retry,
-    Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
+    ChosenBy, Component, Course, Event, Failure, FailureCode, HandOver, Item, ItemCounts,
+    MAX_VALUE_BYTES, MadeBy, Moment, Notice, Outage, Outcome, Part, PhotoState, PhotoStatus,
+    PhotoStep, Pipeline, Report, Retry, Root, RowCounts, ScanCounts, Stage, Upload, Uploaded,
 };
 pub use effects::Effects;
 pub use engine::Engine;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use serde::de::DeserializeOwned;
 
-use crate::document::{Item, MAX_VALUE_BYTES, Part, Root};
+use crate::document::{Event, Item, MAX_VALUE_BYTES, Part, Root};
 use crate::effects::{Effects, StoreError, Turn};
 use crate::engine::Engine;
 use crate::feed::Feed;
@@ -55,6 +55,8 @@ pub struct Run<'a, E> {
     /// Whether this invocation has received an upload or computed, and so holds more memory than a
     /// new one: what an instance has once grown to it keeps.
     pub(crate) holds_memory: bool,
+    /// How this run has got the job, unless it is the first of all.
+    begun_by: Option<fn(u64) -> Event<'static>>,
     /// Whether this run tells the operator's webhook of the job's end.
     tells: bool,
     /// Number of values that this epoch has written.
@@ -76,6 +78,7 @@ impl<'a, E: Effects> Run<'a, E> {
             lease,
             feed: None,
             holds_memory: false,
+            begun_by: None,
             tells: true,
             // The creation has written the parts that its root names under the same epoch.
             parts: u32::try_from(named_parts(&root)).unwrap_or(u32::MAX),
@@ -93,6 +96,13 @@ impl<'a, E: Effects> Run<'a, E> {
     pub(crate) fn of_creator(mut self, feed: Option<&'a Feed>) -> Self {
         self.feed = feed;
         self.holds_memory = true;
+        self
+    }
+
+    /// Says how it has got the job, for the job's course.
+    #[must_use]
+    pub(crate) fn begun_by(mut self, event: fn(u64) -> Event<'static>) -> Self {
+        self.begun_by = Some(event);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::document::{Component, Failure, FailureCode, HandOver, Root, Stage};
+use crate::document::{Component, Event, Failure, FailureCode, HandOver, Root, Stage};
 use crate::effects::{DispatchError, Effects, RunRequest, StoreError};
 use crate::engine::Engine;
 use crate::feed::Feed;
@@ -317,7 +317,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         let Engine {
             effects, settings, ..
         } = *self;
-        let (lease, seq) = match start {
+        let (lease, seq, event): (_, _, fn(u64) -> Event<'static>) = match start {
             Start::Created(root, lease, feed) => {
                 return Ok(Some(Run::new(*self, *root, lease).of_creator(feed)));
             }
@@ -331,7 +331,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                     Settlement::Under(lease) => Some(lease),
                     Settlement::Theirs => None,
                 };
-                (lease, seq)
+                (lease, seq, Event::HandedOver)
             }
             Start::Revived => {
                 let Some(root) = read_root(effects, id).await? else {
@@ -342,7 +342,8 @@ impl<'a, E: Effects> Engine<'a, E> {
                     repair(effects, end).await?;
                     return Ok(None);
                 }
-                (Lease::claim(*self, id, root.epoch.term).await?, root.seq)
+                let lease = Lease::claim(*self, id, root.epoch.term).await?;
+                (lease, root.seq, Event::Claimed)
             }
         };
         let Some(lease) = lease else {
@@ -359,7 +360,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                         lease.release(effects).await?;
                         return Ok(None);
                     }
-                    return Ok(Some(Run::new(*self, root, lease)));
+                    return Ok(Some(Run::new(*self, root, lease).begun_by(event)));
                 }
                 _ if effects.monotonic() >= until => return Ok(None),
                 _ => effects.sleep(settings.retry).await,
@@ -523,6 +524,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             return Ok(Some(end));
         }
         let end = Run::new(*self, root, lease)
+            .begun_by(Event::Claimed)
             .told_of_by_another()
             .finish(stage, Some(failure))
             .await?;

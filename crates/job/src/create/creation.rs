@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::document::{MadeBy, Pipeline, Root, Stage, Uploaded, VERSION};
+use crate::document::{Course, MadeBy, Pipeline, Root, Stage, Uploaded, VERSION};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::handover::Created;
@@ -366,6 +366,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         outages: BTreeMap::new(),
         long_wait: None,
         late_ms: 0,
+        course: Course::default(),
         due: None,
         due_every: 0,
         fresh_until: now.plus(UPLOAD_FRESHNESS),

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::Run;
 use crate::cadence::{Due, Forecast};
-use crate::document::{Failure, Part, Root, Stage, VERSION};
+use crate::document::{Event, Failure, Part, Root, Stage, VERSION};
 use crate::effects::Effects;
 use crate::keys;
 use crate::storage::{Stop, delete_leftovers, encode_root, groups, is_damaged, read_root};
+use crate::time::Time;
 
 /// Number of segments above which neighbours are merged.
 const MAX_SEGMENTS: usize = 14;
@@ -110,11 +111,43 @@ impl<E: Effects> Run<'_, E> {
         next.epoch = self.lease.epoch().clone();
         next.set_due(forecast.due(now));
         next.fresh_until = now.plus(self.engine.settings.lease);
+        self.note_run(&mut next, now);
+        self.note_commit(&mut next, now);
         self.publish_root(next).await?;
         self.last_commit = Some(self.engine.effects.monotonic());
         self.notify(&self.root).await;
         self.delete_leftovers_of_commit().await;
         Ok(())
+    }
+
+    /// Notes in `next`, the first root of this run, that it has begun.
+    fn note_run(&self, next: &mut Root, now: Time) {
+        let Some(event) = self.begun_by.filter(|_| next.epoch != self.root.epoch) else {
+            return;
+        };
+        let after = now.since(next.created).saturating_sub(self.elapsed());
+        next.course.note(after, event(next.epoch.term));
+    }
+
+    /// Notes in `next` what its commit is of.
+    fn note_commit(&self, next: &mut Root, now: Time) {
+        let after = now.since(next.created);
+        let event = match next.stage {
+            Stage::Analyzing => Event::Analyzed(next.processed_photos().into()),
+            _ => Event::LookedUp(next.processed().into()),
+        };
+        next.course.note(after, event);
+        let waits = |root: &Root, name: &str| {
+            let outage = root.outages.get(name);
+            outage.is_some_and(|outage| outage.waits_until.is_some())
+        };
+        let mut course = std::mem::take(&mut next.course);
+        for name in next.outages.keys() {
+            if waits(next, name) && !waits(&self.root, name) {
+                course.note(after, Event::Waits(name));
+            }
+        }
+        next.course = course;
     }
 
     /// Deletes what the last commit made superfluous. The root lists it until the next commit, so
@@ -231,6 +264,7 @@ impl<E: Effects> Run<'_, E> {
         end.failure = failure;
         end.set_due(Due::default());
         end.fresh_until = now;
+        self.note_run(&mut end, now);
         let bytes = encode_root(&end)?;
         // Nothing comes between the check and the write that it is for.
         let claim = self.tells.then(|| self.lease.epoch());
