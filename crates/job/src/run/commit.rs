@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+
 use super::Run;
 use crate::cadence::{Due, Forecast};
 use crate::document::{Event, Failure, Part, Root, Stage, VERSION};
@@ -209,11 +212,17 @@ impl<E: Effects> Run<'_, E> {
     ///
     /// # Errors
     /// [`Stop`]: this run has not given the job its outcome then.
-    pub(crate) async fn finish(
+    ///
+    /// Boxed, so that a component has the code of it once.
+    pub(crate) fn finish(
         &mut self,
         stage: Stage,
         failure: Option<Failure>,
-    ) -> Result<Root, Stop> {
+    ) -> LocalBoxFuture<'_, Result<Root, Stop>> {
+        self.write_end(stage, failure).boxed_local()
+    }
+
+    async fn write_end(&mut self, stage: Stage, failure: Option<Failure>) -> Result<Root, Stop> {
         self.check_may_finish().await?;
         if let Some(failure) = &failure {
             self.record_pending_failure(failure).await?;
