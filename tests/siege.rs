@@ -479,6 +479,13 @@ fn honest_clients_are_served_while_others_attack() {
             slower(alone.2, besieged.2)
         );
     }
+    for line in app
+        .logs()
+        .lines()
+        .filter(|line| line.contains("lease-lost"))
+    {
+        println!("{line}");
+    }
     println!(
         "went wrong: alone {:#?}, besieged {:#?}",
         alone.wrong, noticed.wrong

@@ -73,7 +73,7 @@ impl Default for Settings {
             limits: Limits::default(),
             fault: FaultPlan::default(),
             max_instances: 1_000,
-            memory: 288 << 20,
+            memory: 256 << 20,
             clients: ClientSettings {
                 streams: StreamLimits::of(1_000),
                 upload: UploadTimes::default(),

@@ -128,7 +128,7 @@ pub(super) struct Up {
     pub(super) max_streams_per_job: Option<usize>,
     /// MB of memory that all instances may have together, beyond what they begin with. When there
     /// is no more, the client that has most gives
-    #[arg(long, value_name = "MB", default_value_t = 288, value_parser = clap::value_parser!(u32).range(64..=65_536))]
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(64..=65_536))]
     pub(super) memory: u32,
     /// A proxy in front, or a network of such, whose X-Forwarded-For, -Proto and -Host are believed
     /// (repeatable), e.g. 10.0.0.0/8
