@@ -407,6 +407,37 @@ fn the_books_of_a_status_document_are_never_in_memory_together() {
     assert!(read <= 3, "{read} values");
 }
 
+/// The two who have their turns at the memory read no more than the beginning.
+#[test]
+fn who_reads_large_results_too_slowly_leaves_their_memory_to_others() {
+    let app = App::start();
+    let job = app.import(&stand_ins::library(9_000));
+    assert_eq!(app.finish(&job)["status"], "completed");
+    let query = format!("jobId={}&token={}&schema=1.0.0", job.id, job.token);
+    let end = "host: localhost\r\nconnection: close\r\n\r\n";
+    let ask = format!("GET /ws/session?{query} HTTP/1.1\r\n{end}");
+    let begin = || {
+        let mut stream = TcpStream::connect(app.address()).unwrap();
+        stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+        stream.write_all(ask.as_bytes()).unwrap();
+        stream
+    };
+    let mut slow = [begin(), begin()];
+    for stream in &mut slow {
+        stream.read_exact(&mut [0; 100_000]).unwrap();
+    }
+    let mut results = Vec::new();
+    begin().read_to_end(&mut results).unwrap_or_default();
+    assert!(results.len() > 2_000_000, "{} bytes", results.len());
+    assert!(results.ends_with(b"0\r\n\r\n"));
+    let said = |text: &str| app.logs().matches(text).count();
+    assert_eq!(said("turn-came"), 1, "the third has waited");
+    eventually("both have been let go", || {
+        said("the results are read too slowly") == 2
+    });
+    assert_well(&app, "slow readers");
+}
+
 #[test]
 fn no_more_of_a_body_is_held_than_of_a_small_one_before_its_client_is_admitted() {
     let app = Setup::new()
