@@ -38,11 +38,10 @@ pub(crate) struct Events {
     pub(crate) parking: Arc<Parking>,
 }
 
-/// A client's request for a stream, and the key of what it was answered with.
+/// A client's request for a stream.
 pub(crate) struct EventsRequest {
     uri: Uri,
     headers: HeaderMap,
-    key: String,
 }
 
 /// How a client's stream ends.
@@ -77,6 +76,19 @@ enum Opening {
 }
 
 impl EventReader {
+    /// A reader of an answer with this head, whose client has everything up to `position`.
+    fn of(answer: &HeaderMap, position: Position, opening: Opening) -> Self {
+        Self {
+            ends: Ends::of(answer),
+            snapshots: ends::names(answer, &EDGE_SNAPSHOTS),
+            position,
+            opening,
+            ends_with_retry: false,
+            is_mended: true,
+            mends_budgets: false,
+        }
+    }
+
     fn read(&mut self, block: &Block, may_park: bool) -> BlockContent<Events> {
         let fields = block.fields();
         let said = |slot, id: Option<Position>, text| {
@@ -161,9 +173,10 @@ impl Kind for Events {
     async fn resume(
         &self,
         request: &EventsRequest,
+        key: Option<&str>,
         last_id: Option<&str>,
         may_park: bool,
-    ) -> Resumed {
+    ) -> Resumed<Self> {
         let mut again = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
         *again.uri_mut() = request.uri.clone();
         let headers = again.headers_mut();
@@ -183,12 +196,12 @@ impl Kind for Events {
         match response.status() {
             StatusCode::OK if mend::is_mendable(&Method::GET, &response) => {
                 match stream_key(response.headers()) {
-                    Some(key) if key == request.key => Resumed::Stream(Continuation {
+                    Some(told) if key == Some(&*told) => Resumed::Stream(Continuation {
                         may_park,
                         ends: ends::left(response.headers()),
                         stream: self.stream(response.into_body()),
                     }),
-                    Some(_) => Resumed::Refused,
+                    Some(told) => self.moved(told, last_id, may_park, response),
                     // It only says when to ask again.
                     None => Resumed::Unavailable,
                 }
@@ -250,6 +263,34 @@ impl Events {
         self.parking.offer(headers, self.mends_budgets)
     }
 
+    /// The answer to a resumption that is on a stream of another key.
+    fn moved(
+        &self,
+        key: String,
+        last_id: Option<&str>,
+        may_park: bool,
+        response: Response<Body>,
+    ) -> Resumed<Self> {
+        let (parts, body) = response.into_parts();
+        let had = last_id.and_then(Position::parse).unwrap_or_default();
+        let begins = placed(&parts.headers).map(|(_, position)| position);
+        // One that begins later, or nobody knows where, may leave something out.
+        if !begins.is_some_and(|begins| had.reaches(&begins)) {
+            return Resumed::Refused;
+        }
+        let mut reader = EventReader::of(&parts.headers, had, Opening::Again);
+        reader.mends_budgets = self.mends_budgets;
+        Resumed::Moved(Box::new(AcceptedStream {
+            key: Some(key),
+            may_lead: true,
+            is_placed: true,
+            last_id: last_id.map(str::to_owned),
+            may_park,
+            stream: self.stream(body),
+            reader,
+        }))
+    }
+
     fn stream(&self, body: Body) -> EventStream {
         EventStream::new(body, self.max_event, self.event_room.clone())
     }
@@ -258,6 +299,12 @@ impl Events {
 /// Whether an answer is a stream that clients may share.
 pub(crate) fn is_shareable<B>(method: &Method, response: &Response<B>) -> bool {
     mend::is_mendable(method, response) && stream_key(response.headers()).is_some()
+}
+
+/// The id, and the position, that an answer says it begins after.
+fn placed(answer: &HeaderMap) -> Option<(&str, Position)> {
+    let id = visible(answer, &EDGE_POSITION)?;
+    Some((id, Position::parse(id)?))
 }
 
 /// A client that has asked for a stream, with what it has.
@@ -285,28 +332,20 @@ impl Streams<Events> {
     ) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         let key = stream_key(&parts.headers).unwrap_or_default();
-        let verified = visible(&parts.headers, &EDGE_POSITION);
-        let verified = verified.and_then(|id| Some((id, Position::parse(id)?)));
+        let verified = placed(&parts.headers);
         let is_placed = verified.is_some();
         let (told, position) = verified.unzip();
         let position = position.unwrap_or_default();
         let last_id = told
             .or_else(|| visible(&newcomer.headers, &LAST_EVENT_ID))
             .map(str::to_owned);
-        let reader = EventReader {
-            ends: Ends::of(&parts.headers),
-            snapshots: ends::names(&parts.headers, &EDGE_SNAPSHOTS),
-            position: position.clone(),
-            opening: Opening::First,
-            ends_with_retry: false,
-            is_mended: newcomer.may_lead,
-            mends_budgets: self.kind.mends_budgets && newcomer.may_lead,
-        };
+        let mut reader = EventReader::of(&parts.headers, position.clone(), Opening::First);
+        reader.is_mended = newcomer.may_lead;
+        reader.mends_budgets = self.kind.mends_budgets && newcomer.may_lead;
         parts.headers.remove(header::CONTENT_LENGTH);
         let request = EventsRequest {
             uri: newcomer.uri,
             headers: newcomer.headers,
-            key: key.clone(),
         };
         let kind = self.kind.clone();
         let subscriber = Subscriber::new(

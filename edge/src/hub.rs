@@ -64,13 +64,15 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// far, so that no counter of the ids that it sees goes down.
     const SHOWS_IDS: bool;
 
-    /// Asks for what comes after `last_id`; `may_park`: the stream may be left to the edge again.
+    /// Asks for what comes after `last_id` on the stream of this key; `may_park`: the stream may be
+    /// left to the edge again.
     fn resume(
         &self,
         request: &Self::Request,
+        key: Option<&str>,
         last_id: Option<&str>,
         may_park: bool,
-    ) -> impl Future<Output = Resumed> + Send;
+    ) -> impl Future<Output = Resumed<Self>> + Send;
 
     /// Begins to read another answer, which tells so many ends of what the stream is about.
     fn go_on(&self, reader: &mut Self::Reader, ends: usize);
@@ -112,9 +114,11 @@ pub(crate) enum BlockContent<K: Kind> {
 }
 
 /// The answer to a request for the rest of a stream.
-pub(crate) enum Resumed {
+pub(crate) enum Resumed<K: Kind> {
     /// The stream goes on.
     Stream(Continuation),
+    /// It goes on for this listener, on a stream of another key.
+    Moved(Box<AcceptedStream<K>>),
     /// The stream is complete.
     Over,
     /// The credentials of this listener were refused.
@@ -189,8 +193,9 @@ impl<K: Kind> Subscriber<K> {
         })
     }
 
-    /// Passes a message on to the client.
-    pub(crate) fn deliver(&self, delivery: &Delivery<K::Message>) {
+    /// Passes a message on to the client; false when its stream has ended, and it is to get no
+    /// more.
+    pub(crate) fn deliver(&self, delivery: &Delivery<K::Message>) -> bool {
         if delivery.id.is_some() {
             lock(&self.waiting).take();
         }
@@ -201,8 +206,10 @@ impl<K: Kind> Subscriber<K> {
         if outbox.deliver(delivery).is_err() {
             outbox.abandon(self.kind.end(Reason::Unread));
         }
+        let listens = !outbox.is_closing();
         drop(outbox);
         self.changed.notify_one();
+        listens
     }
 
     /// Ends the client's stream after what waits.
@@ -247,35 +254,49 @@ impl<K: Kind> Subscriber<K> {
     }
 
     /// Moves this client from its own stream to a shared one, as soon as the own one has brought it
-    /// as far as the shared one is. False when it is not there yet, or ahead where that shows, or
-    /// the shared one is over.
+    /// as far as the shared one is.
     ///
     /// This happens under the shared stream's lock, so that whatever comes later reaches the
     /// newcomer, and whatever came before it has.
-    fn merge_into(self: &Arc<Self>, shared: &Arc<Hub<K>>) -> bool {
+    fn merge_into(self: &Arc<Self>, shared: &Arc<Hub<K>>) -> Merge {
         let mut place = lock(&self.hub);
         let Some(own) = place.as_ref() else {
-            return true;
+            return Merge::Done;
         };
         let mut audience = lock(&shared.audience);
+        if audience.is_over {
+            return Merge::Over;
+        }
         let outbox = lock(&self.outbox);
         let is_behind = !outbox.position().reaches(&audience.position);
         let is_ahead = K::SHOWS_IDS && !audience.position.reaches(outbox.position());
         drop(outbox);
-        if audience.is_over || is_behind || is_ahead {
-            return false;
+        if is_behind || is_ahead {
+            return Merge::NotYet;
         }
         audience.members.insert(self.number, self.clone());
         drop(audience);
         lock(&own.audience).members.remove(&self.number);
         *place = Some(shared.clone());
-        true
+        Merge::Done
     }
+}
+
+/// Whether a client has gone over to a shared stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Merge {
+    /// The client follows the shared stream, or has left.
+    Done,
+    /// The client is not as far as the shared stream, or ahead of it where that shows.
+    NotYet,
+    /// Nobody can follow the shared stream any more.
+    Over,
 }
 
 impl<K: Kind> SlowReader for Subscriber<K> {
     fn let_go(&self) {
         lock(&self.outbox).abandon(self.kind.end(Reason::Unread));
+        self.leave();
         self.let_go.notify_one();
         self.changed.notify_one();
     }
@@ -319,9 +340,9 @@ impl<K: Kind> Hub<K> {
             }
             audience.last_id = last_id;
         }
-        for member in audience.members.values() {
-            member.deliver(delivery);
-        }
+        // Whoever is cut, and yet to notice, must not set the pace for the others.
+        let members = &mut audience.members;
+        members.retain(|_, member| member.deliver(delivery));
         delivery.id.is_some()
     }
 
@@ -338,6 +359,10 @@ impl<K: Kind> Hub<K> {
     fn dismiss(&self, member: &Subscriber<K>, end: K::End) {
         lock(&self.audience).members.remove(&member.number);
         member.close(end);
+    }
+
+    fn is_over(&self) -> bool {
+        lock(&self.audience).is_over
     }
 
     /// Ends the stream if nobody listens; nobody can join after that.
@@ -442,14 +467,11 @@ impl<K: Kind> Streams<K> {
             subscriber: subscriber.clone(),
             may_lead: answer.may_lead,
         };
-        let (join, unplaced) = match answer.is_placed {
+        let (mut join, unplaced) = match answer.is_placed {
             true => (self.find_place(&hub, newcomer), None),
             false => (None, Some(newcomer)),
         };
-        if K::JOINS_AT_ONCE
-            && let Some(joining) = &join
-            && joining.subscriber.merge_into(&joining.hub)
-        {
+        if K::JOINS_AT_ONCE && self.joins(&hub, &mut join) {
             return;
         }
         let feed = Feed {
@@ -475,14 +497,38 @@ impl<K: Kind> Streams<K> {
     fn find_place(&self, own: &Arc<Hub<K>>, newcomer: Newcomer<K>) -> Option<Joining<K>> {
         let key = own.key.as_ref()?;
         let mut shared = lock(&self.shared);
-        if let Some(hub) = shared.get(key).cloned() {
-            let subscriber = newcomer.subscriber;
-            return Some(Joining { hub, subscriber });
+        if let Some(hub) = shared.get(key).filter(|hub| !hub.is_over()).cloned() {
+            return Some(Joining { hub, newcomer });
         }
         if newcomer.may_lead {
             shared.insert(key.clone(), own.clone());
         }
         None
+    }
+
+    /// Lets a listener go over to the shared stream that it waits for, if it is as far; when that
+    /// stream is over, another takes its place. True when the listener needs its own no more.
+    fn joins(&self, own: &Arc<Hub<K>>, join: &mut Option<Joining<K>>) -> bool {
+        let Some(Joining { hub, newcomer }) = join.take() else {
+            return false;
+        };
+        match newcomer.subscriber.merge_into(&hub) {
+            Merge::Done => return true,
+            Merge::NotYet => *join = Some(Joining { hub, newcomer }),
+            Merge::Over => *join = self.find_place(own, newcomer),
+        }
+        false
+    }
+
+    /// Lets a listener go on with an answer that is on a stream of another key than those it shared
+    /// one with. False when there is no room for the answer.
+    fn move_on(self: &Arc<Self>, member: &Arc<Subscriber<K>>, answer: AcceptedStream<K>) -> bool {
+        let Some(room) = (self.room)() else {
+            return false;
+        };
+        member.leave();
+        self.attach(member, answer, Linger::new(room, Duration::ZERO));
+        true
     }
 
     fn forget(&self, hub: &Arc<Hub<K>>) {
@@ -504,14 +550,7 @@ struct Newcomer<K: Kind> {
 /// A listener that leaves its own stream for a shared one.
 struct Joining<K: Kind> {
     hub: Arc<Hub<K>>,
-    subscriber: Arc<Subscriber<K>>,
-}
-
-impl<K: Kind> Joining<K> {
-    /// Lets the listener go over to the shared stream, if it is as far.
-    fn merges(&self) -> bool {
-        self.subscriber.merge_into(&self.hub)
-    }
+    newcomer: Newcomer<K>,
 }
 
 /// The task that reads one upstream stream.
@@ -625,7 +664,7 @@ impl<K: Kind> Feed<K> {
                         () = self.hub.wait_until_unused() => return Stopped::Over(Over::Ended),
                         next = &mut next => break next,
                         () = sleep(JOIN_PAUSE), if self.join.is_some() => {
-                            if self.join.as_ref().is_some_and(Joining::merges) {
+                            if self.streams.joins(&self.hub, &mut self.join) {
                                 return Stopped::Over(Over::Joined);
                             }
                         }
@@ -667,10 +706,9 @@ impl<K: Kind> Feed<K> {
             BlockContent::Nothing => false,
             BlockContent::Delivery(delivery, id) => {
                 self.last_delivery = Instant::now();
+                let shows_place = id.as_deref().is_some_and(shows_place);
                 let news = self.hub.deliver(&delivery, id);
-                if delivery.id.is_some()
-                    && let Some(newcomer) = self.unplaced.take()
-                {
+                if shows_place && let Some(newcomer) = self.unplaced.take() {
                     self.join = self.streams.find_place(&self.hub, newcomer);
                 }
                 news
@@ -681,10 +719,9 @@ impl<K: Kind> Feed<K> {
             }
             BlockContent::Parked(parked) => return Err(Last::Parked(parked)),
         };
-        if self.join.as_ref().is_some_and(Joining::merges) {
-            Err(Last::Over(Over::Joined))
-        } else {
-            Ok(news)
+        match self.streams.joins(&self.hub, &mut self.join) {
+            true => Err(Last::Over(Over::Joined)),
+            false => Ok(news),
         }
     }
 
@@ -759,7 +796,7 @@ impl<K: Kind> Feed<K> {
                     () = hub.wait_until_unused() => return Err(Over::Ended),
                     done = &mut something => return Ok(done),
                     () = sleep(JOIN_PAUSE), if join.is_some() => {
-                        if join.as_ref().is_some_and(Joining::merges) {
+                        if streams.joins(hub, join) {
                             return Err(Over::Joined);
                         }
                     }
@@ -781,6 +818,12 @@ impl<K: Kind> Feed<K> {
         let asking = ask(hub, streams, backoff, may_park);
         with_keep_alives(hub, streams, last_delivery, asking).await
     }
+}
+
+/// Whether the id of an event shows how far the client is of whom only that was not known: not if
+/// it lists positions in several subjects, for the event is news of one.
+fn shows_place(id: &str) -> bool {
+    !id.contains(',')
 }
 
 /// Waits for something; the listeners get keep-alives meanwhile.
@@ -807,7 +850,7 @@ async fn with_keep_alives<K: Kind, T>(
 
 async fn ask<K: Kind>(
     hub: &Hub<K>,
-    streams: &Streams<K>,
+    streams: &Arc<Streams<K>>,
     backoff: &mut Backoff,
     may_park: bool,
 ) -> Option<Continuation> {
@@ -824,13 +867,20 @@ async fn ask<K: Kind>(
         // Each listener resumes with its own credentials: whose were refused is out, and the next
         // one tries.
         while let Some((member, last_id)) = hub.resume_credentials() {
-            let asked = kind.resume(&member.request, last_id.as_deref(), may_park);
+            let (key, last_id) = (hub.key.as_deref(), last_id.as_deref());
+            let asked = kind.resume(&member.request, key, last_id, may_park);
             let resumed = select! {
                 () = hub.wait_until_unused() => return None,
                 resumed = tokio::time::timeout_at(backoff.deadline(), asked) => resumed,
             };
             match resumed {
                 Ok(Resumed::Stream(answer)) => return Some(answer),
+                // Whether that is true of the others, too, only their own requests tell.
+                Ok(Resumed::Moved(answer)) => {
+                    if !streams.move_on(&member, *answer) {
+                        break;
+                    }
+                }
                 Ok(Resumed::Over) => {
                     hub.close(&kind.end(Reason::Over));
                     return None;

@@ -56,6 +56,11 @@ impl<M: Clone, E: Clone> Outbox<M, E> {
         self.closing.is_none() && self.kept >= self.max_kept
     }
 
+    /// Whether the stream ends with what waits.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
     /// Position of this client, counting what still waits.
     pub(crate) fn position(&self) -> &Position {
         &self.position

@@ -290,7 +290,13 @@ impl Kind for Relay {
     const WAITS_FOR_READERS: bool = false;
     const SHOWS_IDS: bool = false;
 
-    async fn resume(&self, session: &Session, last_id: Option<&str>, may_park: bool) -> Resumed {
+    async fn resume(
+        &self,
+        session: &Session,
+        _key: Option<&str>,
+        last_id: Option<&str>,
+        may_park: bool,
+    ) -> Resumed<Self> {
         match self.open(session, last_id, may_park).await {
             Opened::Accepted(accepted) => Resumed::Stream(Continuation {
                 stream: accepted.stream,
@@ -354,7 +360,9 @@ impl Subscriber<Relay> {
     /// Carries out an instruction of the relay.
     pub(crate) fn follow(&self, instruction: &Instruction) {
         match instruction {
-            Instruction::Delivery(delivery) => self.deliver(delivery),
+            Instruction::Delivery(delivery) => {
+                self.deliver(delivery);
+            }
             Instruction::Close(frame) => self.close(frame.clone()),
             // Only a stream says so.
             Instruction::Park(_) => {}

@@ -4,6 +4,7 @@
 
 mod support;
 
+use http::Method;
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use support::{
     reader::{Reader, event},
@@ -163,6 +164,88 @@ async fn who_claims_more_than_the_application_knows_joins_nobody_until_that_show
 }
 
 #[tokio::test]
+async fn a_claim_about_another_subject_is_nobodys_position() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let unknown = shared("&other=99999").replace("&position=1", "");
+    let claim = [("last-event-id", "1,99999")];
+    let mut liar = Reader::open(&edge, &unknown, &claim).await;
+    assert_eq!(liar.text().await, RETRY);
+    topic.say("book", "2");
+    let event = |n: usize, other| format!("id: {n},{other}\nevent: book\ndata: {n}\n\n");
+    assert_eq!(liar.text().await, event(2, 99999));
+    let mut honest = Vec::new();
+    for _ in 0..2 {
+        honest.push(Reader::open(&edge, &shared("&other=13"), &[]).await);
+    }
+    for reader in &mut honest {
+        let begun = [RETRY, &event(1, 13), &event(2, 13)];
+        for expected in begun {
+            assert_eq!(reader.text().await, expected);
+        }
+    }
+    edge.shows("edge_upstream_streams_open 2").await;
+    edge.shows("edge_streams_open 3").await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_stream_that_ends_shares_the_next() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let ahead = Reader::open(&edge, &shared(""), &[("last-event-id", "5")]).await;
+    let mut behind = Reader::open(&edge, &shared(""), &[]).await;
+    for expected in [RETRY, &event(1, "book", "1")] {
+        assert_eq!(behind.text().await, expected);
+    }
+    edge.shows("edge_upstream_streams_open 2").await;
+    drop(ahead);
+    edge.shows("edge_upstream_streams_open 1").await;
+    let mut third = Reader::open(&edge, &shared(""), &[]).await;
+    one_upstream(&app, &edge, 2).await;
+    topic.say("completed", "2");
+    let end = event(2, "completed", "2");
+    assert_eq!(behind.rest().await, (end.clone(), true));
+    let all = format!("{RETRY}{}{end}", events(0, 1));
+    assert_eq!(third.rest().await, (all, true));
+}
+
+#[tokio::test]
+async fn a_stream_whose_key_changes_is_a_pause_for_those_who_are_given_the_new_one() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    topic.say("book", "1");
+    let mut readers = Vec::new();
+    for token in ["good", "bad", "good"] {
+        let target = shared(&format!("&token={token}"));
+        readers.push(Reader::open(&edge, &target, &[]).await);
+    }
+    for reader in &mut readers {
+        assert_eq!(reader.text().await, RETRY);
+        assert_eq!(reader.text().await, event(1, "book", "1"));
+    }
+    one_upstream(&app, &edge, 3).await;
+    let before = app.world.seen(&Method::GET, "/events").len();
+    *app.world.key.lock().unwrap() = Some("another".to_owned());
+    *app.world.revoked.lock().unwrap() = Some("bad".to_owned());
+    app.world.cut(false);
+    let mut revoked = readers.remove(1);
+    assert_eq!(revoked.rest().await, (String::new(), false));
+    one_upstream(&app, &edge, 2).await;
+    let asked = app.world.seen(&Method::GET, "/events").len() - before;
+    assert_eq!(asked, 3, "one request for each client");
+    topic.say("completed", "2");
+    for mut reader in readers {
+        let end = event(2, "completed", "2");
+        assert_eq!(reader.rest().await, (end, true));
+    }
+}
+
+#[tokio::test]
 async fn each_resumes_with_its_own_right() {
     let app = App::start().await;
     let edge = Served::start(config(), &app).await;
@@ -227,6 +310,41 @@ async fn a_slow_reader_gets_the_newest_snapshot_and_every_book_or_is_cut() {
     assert!(is_clean);
     assert_eq!(rest.matches("event: book").count(), 600 - at);
     assert_eq!(quick.rest().await, (event(601, "completed", "all"), true));
+}
+
+#[tokio::test]
+async fn a_reader_that_was_cut_and_takes_nothing_does_not_set_the_pace() {
+    let app = App::start().await;
+    let mut config = config();
+    config.limits.unread_events = 10;
+    let edge = Served::start(config, &app).await;
+    let topic = app.world.topic("a");
+    let large = "x".repeat(300_000);
+    let dead = Reader::open(&edge, &shared(""), &[]).await;
+    let mut quick = Reader::open(&edge, &shared(""), &[]).await;
+    let mut slow = Reader::open(&edge, &shared(""), &[]).await;
+    for reader in [&mut quick, &mut slow] {
+        assert_eq!(reader.text().await, RETRY);
+    }
+    one_upstream(&app, &edge, 3).await;
+    // More than any buffer between edge and client holds.
+    for n in 1..=100 {
+        topic.say("book", large.as_str());
+        for reader in [&mut quick, &mut slow] {
+            assert!(reader.block().await == event(n, "book", &large), "{n}");
+        }
+    }
+    drop(quick);
+    edge.shows("edge_streams_open 2").await;
+    for _ in 101..=200 {
+        topic.say("book", large.as_str());
+    }
+    topic.say("completed", "all");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (rest, is_clean) = slow.rest().await;
+    assert!(is_clean, "{} events", rest.matches("event: book").count());
+    assert_eq!(rest.matches("event: book").count(), 100);
+    drop(dead);
 }
 
 #[tokio::test]

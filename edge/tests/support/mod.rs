@@ -105,6 +105,8 @@ pub(crate) struct World {
     pub calls_in_vain: AtomicBool,
     /// The most streams that it serves at a time; others are answered 503.
     pub most_streams: AtomicUsize,
+    /// The key of all streams, whatever is asked for.
+    pub key: Mutex<Option<String>>,
     /// The topic of which it knows nothing any more: its streams are answered 404.
     pub forgotten: Mutex<Option<String>>,
     /// Lets one answer of `/held` go.
@@ -193,8 +195,11 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
     let topic = world.topic(name);
     let from: usize = seen
         .header("last-event-id")
-        .and_then(|id| id.parse().ok())
+        .and_then(|id| id.split(',').next()?.parse().ok())
         .unwrap_or(0);
+    // The position in a second subject, of which nothing is said.
+    let other = asked.get("other");
+    let other = other.map_or_else(String::new, |other| format!(",{other}"));
     let is_relay = terminal == "close";
     if !is_relay && asked.contains_key("finish") {
         let entries = topic.entries.lock().unwrap();
@@ -235,6 +240,8 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
     };
     let ends = asked.get("ends").and_then(|ends| ends.parse().ok());
     let ends = ends.map(|ends: usize| ends - told);
+    let counters = other.clone();
+    let key = world.key.lock().unwrap().clone();
     tokio::spawn(async move {
         let mut ends_left = ends.unwrap_or(1);
         let _open = open;
@@ -265,7 +272,8 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
                 let block = if is_relay && is_last {
                     format!("event: close\ndata: {}\n\n", entry.data)
                 } else {
-                    format!("id: {at}\nevent: {}\ndata: {}\n\n", entry.event, entry.data)
+                    let Entry { event, data } = entry;
+                    format!("id: {at}{counters}\nevent: {event}\ndata: {data}\n\n")
                 };
                 // A relay's close has no id, so its entry is sent again to whoever resumes after
                 // the one before it.
@@ -322,7 +330,9 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         ("terminal", "x-edge-terminal"),
         ("snapshots", "x-edge-snapshots"),
     ] {
-        if let Some(value) = asked.get(parameter) {
+        let value = asked.get(parameter);
+        let value = value.map(|value| key.as_ref().filter(|_| parameter == "key").unwrap_or(value));
+        if let Some(value) = value {
             response = response.header(header, value);
         }
     }
@@ -330,7 +340,7 @@ fn stream(world: &Arc<World>, seen: &Seen, name: &str, terminal: &'static str) -
         response = response.header("x-edge-ends", ends);
     }
     if asked.contains_key("position") {
-        response = response.header("x-edge-position", from.to_string());
+        response = response.header("x-edge-position", format!("{from}{other}"));
     }
     if let Some(protocol) = seen.header("x-edge-protocol") {
         response = response.header(
@@ -485,6 +495,7 @@ impl App {
             refused_questions: AtomicUsize::new(0),
             calls_in_vain: AtomicBool::new(false),
             most_streams: AtomicUsize::new(usize::MAX),
+            key: Mutex::new(None),
             forgotten: Mutex::new(None),
             released: tokio::sync::Notify::new(),
         });
