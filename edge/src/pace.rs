@@ -13,6 +13,7 @@ pub(crate) struct Paced<S> {
     inner: S,
     stuck: bool,
     moved: bool,
+    taken: usize,
 }
 
 impl<S> Paced<S> {
@@ -21,12 +22,18 @@ impl<S> Paced<S> {
             inner,
             stuck: false,
             moved: false,
+            taken: 0,
         }
     }
 
     /// Whether the peer has taken anything since this was last asked.
     pub(crate) fn has_moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
+    }
+
+    /// Number of bytes that the peer has made room for since this was last asked.
+    pub(crate) fn taken(&mut self) -> usize {
+        std::mem::take(&mut self.taken)
     }
 }
 
@@ -50,6 +57,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
         self.stuck = false;
         self.moved |= was_stuck;
+        self.taken += if was_stuck { written } else { 0 };
         Poll::Ready(Ok(written))
     }
 

@@ -18,6 +18,8 @@ use tokio::{
 const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
 /// Pause between two looks for a slow reader while an event waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Bytes a second of which a reader that is not slow takes at least so many.
+const SLOWEST: u64 = 256 * 1024;
 
 /// A reader that can be told to give up what waits for it.
 pub(crate) trait SlowReader: Send + Sync {
@@ -44,9 +46,9 @@ struct Shared {
 struct Reader {
     client: ClientKey,
     kilobytes: usize,
-    /// Time since which it has taken none of them.
+    /// Time since which it has taken none of them, or too few.
     since: Instant,
-    is_let_go: bool,
+    let_go: Option<Instant>,
     stream: Weak<dyn SlowReader>,
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Taken {
 pub(crate) struct Room {
     taken: Arc<Taken>,
     room: EventRoom,
-    _held: Option<Arc<Held>>,
+    held: Option<Arc<Held>>,
 }
 
 impl fmt::Debug for Room {
@@ -93,7 +95,26 @@ impl Drop for Held {
     }
 }
 
+impl Reader {
+    /// Notes that so many bytes have left: at the [slowest](SLOWEST) pace they make good the time
+    /// that they took.
+    fn note_taken(&mut self, bytes: usize, now: Instant) {
+        let micros = (bytes as u64).saturating_mul(1_000_000) / SLOWEST;
+        self.since = (self.since + Duration::from_micros(micros)).min(now);
+    }
+}
+
 impl Room {
+    /// Notes that the reader which holds this has taken so many bytes of it.
+    pub(crate) fn note_taken(&self, bytes: usize) {
+        let Some(held) = &self.held else {
+            return;
+        };
+        if let Some(reader) = self.room.readers().get_mut(&held.number) {
+            reader.note_taken(bytes, Instant::now());
+        }
+    }
+
     /// The same room, held by a reader until it drops this.
     pub(crate) fn held_by(
         &self,
@@ -107,7 +128,7 @@ impl Room {
             client,
             kilobytes: 0,
             since: Instant::now(),
-            is_let_go: false,
+            let_go: None,
             stream,
         });
         reader.kilobytes += kilobytes;
@@ -115,7 +136,7 @@ impl Room {
         Self {
             taken: self.taken.clone(),
             room: self.room.clone(),
-            _held: Some(Arc::new(Held {
+            held: Some(Arc::new(Held {
                 room: self.room.clone(),
                 number,
                 kilobytes,
@@ -191,16 +212,17 @@ impl EventRoom {
         Room {
             taken: Arc::new(taken),
             room: self.clone(),
-            _held: None,
+            held: None,
         }
     }
 
     fn let_one_go(&self) {
         let mut readers = self.readers();
-        let chosen = slowest(&readers, Instant::now(), self.0.yields_after);
+        let now = Instant::now();
+        let chosen = slowest(&readers, now, self.0.yields_after);
         let chosen = chosen.and_then(|number| readers.get_mut(&number));
         let stream = chosen.and_then(|reader| {
-            reader.is_let_go = true;
+            reader.let_go = Some(now);
             reader.stream.upgrade()
         });
         drop(readers);
@@ -218,19 +240,21 @@ enum More {
 }
 
 /// The reader that is let go for others, if one is slow: of those of the client that holds most,
-/// the one that has taken nothing for longest. None while another is about to give back its room.
-/// Pure.
+/// the one that has been slow for longest. None while another is about to give back its room; one
+/// that does not is waited for no longer than for a slow one. Pure.
 fn slowest(readers: &HashMap<u64, Reader>, now: Instant, yields_after: Duration) -> Option<u64> {
-    if readers.values().any(|reader| reader.is_let_go) {
+    let mut let_go = readers.values().filter_map(|reader| reader.let_go);
+    if let_go.any(|at| now.duration_since(at) < yields_after) {
         return None;
     }
     let mut held: HashMap<ClientKey, usize> = HashMap::new();
-    for reader in readers.values() {
+    for reader in readers.values().filter(|reader| reader.let_go.is_none()) {
         *held.entry(reader.client).or_insert(0) += reader.kilobytes;
     }
     let most = held.values().max().copied();
     let yields = |reader: &Reader| {
-        held.get(&reader.client).copied() == most
+        reader.let_go.is_none()
+            && held.get(&reader.client).copied() == most
             && now.duration_since(reader.since) >= yields_after
     };
     let slow = readers.iter().filter(|(_, reader)| yields(reader));
@@ -268,7 +292,7 @@ mod tests {
                 client: client(*from),
                 kilobytes: *kilobytes,
                 since: now - Duration::from_secs(*seconds),
-                is_let_go: false,
+                let_go: None,
                 stream: Weak::<Stream>::new(),
             };
             (number, reader)
@@ -276,7 +300,7 @@ mod tests {
         let mut readers: HashMap<u64, Reader> = (0..).zip(given).map(reader).collect();
         std::iter::from_fn(|| {
             let number = slowest(&readers, now, SLOW)?;
-            readers.get_mut(&number).unwrap().is_let_go = true;
+            readers.get_mut(&number).unwrap().let_go = Some(now);
             assert_eq!(slowest(&readers, now, SLOW), None, "one at a time");
             readers.remove(&number);
             Some(number)
@@ -296,6 +320,47 @@ mod tests {
             order(&[(1, 400, 2), (2, 1, 0)]).is_empty(),
             "nobody is slow"
         );
+    }
+
+    /// Readers of one event each, of as many clients, that have had it for so many seconds.
+    fn readers_for(seconds: &[u64], now: Instant) -> HashMap<u64, Reader> {
+        let reader = |(number, seconds): (u8, &u64)| {
+            let reader = Reader {
+                client: client(number),
+                kilobytes: 100,
+                since: now - Duration::from_secs(*seconds),
+                let_go: None,
+                stream: Weak::<Stream>::new(),
+            };
+            (u64::from(number), reader)
+        };
+        (0..).zip(seconds).map(reader).collect()
+    }
+
+    #[test]
+    fn a_reader_is_slow_that_takes_too_few_bytes() {
+        let now = Instant::now() + Duration::from_secs(100);
+        let megabyte = 1024 * 1024;
+        for (bytes_a_second, is_slow) in [(megabyte, false), (300 * 1024, false), (64 * 1024, true)]
+        {
+            let mut readers = readers_for(&[8], now);
+            let reader = readers.get_mut(&0).unwrap();
+            for second in (0..8).rev() {
+                reader.note_taken(bytes_a_second, now - Duration::from_secs(second));
+            }
+            let chosen = slowest(&readers, now, SLOW).is_some();
+            assert_eq!(chosen, is_slow, "{bytes_a_second} bytes a second");
+        }
+    }
+
+    #[test]
+    fn one_that_was_let_go_and_stays_is_not_waited_for() {
+        let now = Instant::now() + Duration::from_secs(100);
+        let mut readers = readers_for(&[9, 8], now);
+        assert_eq!(slowest(&readers, now, SLOW), Some(0));
+        readers.get_mut(&0).unwrap().let_go = Some(now);
+        assert_eq!(slowest(&readers, now, SLOW), None);
+        assert_eq!(slowest(&readers, now + SLOW, SLOW), Some(1));
     }
 
     async fn taken(room: &EventRoom, kilobytes: usize) -> Taken {

@@ -13,7 +13,7 @@ use crate::{
 use futures::{Sink, Stream, future::BoxFuture};
 use std::{
     collections::VecDeque,
-    future::poll_fn,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -132,7 +132,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SocketConnection<S> {
             }
         }
         if self.unflushed {
-            match Pin::new(&mut self.ws).poll_flush(cx) {
+            let flushed = Pin::new(&mut self.ws).poll_flush(cx);
+            let taken = self.ws.get_mut().taken();
+            if let Some((room, _)) = &self.leaving {
+                room.note_taken(taken);
+            }
+            match flushed {
                 Poll::Ready(Ok(())) => {
                     self.unflushed = false;
                     self.leaving = None;
@@ -373,9 +378,9 @@ impl Socket {
                             break;
                         }
                     }
+                    let _ = connection.ws.get_mut().shutdown().await;
                 };
-                let _ = timeout_at(deadline, answered).await;
-                let _ = timeout_at(deadline, connection.ws.get_mut().shutdown()).await;
+                self.until_let_go_or(deadline, answered).await;
                 return code;
             }
             End::Close(frame) => (frame, true),
@@ -402,8 +407,17 @@ impl Socket {
                 while io.read(&mut unread).await.is_ok_and(|n| n > 0) {}
             }
         };
-        let _ = timeout_at(deadline, closing).await;
+        self.until_let_go_or(deadline, closing).await;
         code
+    }
+
+    /// Does something as long as there is time for it, and the client is not let go because what
+    /// has yet to leave holds the room of others.
+    async fn until_let_go_or(&self, deadline: Instant, something: impl Future<Output = ()>) {
+        select! {
+            _ = timeout_at(deadline, something) => {}
+            () = self.subscriber.until_let_go() => {}
+        }
     }
 }
 
