@@ -123,12 +123,17 @@ impl Active {
         }
     }
 
-    /// Its rate in bytes a second, if it is slow and has not been told to yield.
-    fn slow_rate(&self) -> Option<u64> {
+    /// Whether it is slow, and its rate in bytes a second.
+    fn rate(&self) -> (bool, u64) {
         let waited = self.waited_ms.load(Ordering::Relaxed);
         let rate = self.received.load(Ordering::Relaxed) * 1000 / waited.max(1);
         let is_slow = u128::from(waited) >= YIELDS_AFTER.as_millis() && rate < SLOW;
-        (is_slow && !self.must_yield.load(Ordering::Relaxed)).then_some(rate)
+        (is_slow, rate)
+    }
+
+    /// Whether it has been told to make room, and has yet to do so.
+    fn yields(&self) -> bool {
+        self.must_yield.load(Ordering::Relaxed)
     }
 }
 
@@ -178,7 +183,8 @@ impl Uploads {
     }
 
     /// Finds a place for `body`, if it needs one. When there is none a slow upload has to make
-    /// room: of this client when it has its share, else of the client that has most.
+    /// room: of this client when it has its share, else of the client that has most. For a client
+    /// that has none, one of several has to that another has, however quick.
     ///
     /// # Errors
     /// When no place is free in time: in all, or for this client.
@@ -224,8 +230,8 @@ impl Uploads {
         }))
     }
 
-    /// Ends a slow upload for one of `asker`, who met this limit: the slowest of the client with
-    /// most places, which are more than the asker's unless it is the asker itself.
+    /// Ends an upload for one of `asker`, who met this limit: the slowest of the client with most
+    /// places, which are more than the asker's unless it is the asker itself.
     fn make_room(&self, asker: ClientKey, full: Full) {
         let all = self.lock();
         let mut places: HashMap<ClientKey, usize> = HashMap::new();
@@ -234,14 +240,20 @@ impl Uploads {
         }
         let own = places.get(&asker).copied().unwrap_or(0);
         let most = places.values().max().copied().unwrap_or(0);
-        let slow = all.by_number.values().filter_map(|active| {
+        let may_be_quick = full == Full::All
+            && own == 0
+            && most > 1
+            && !all.by_number.values().any(|active| active.yields());
+        let candidates = all.by_number.values().filter(|active| !active.yields());
+        let candidates = candidates.filter_map(|active| {
             let held = places.get(&active.client).copied().unwrap_or(0);
             let has_most = held == most && held > own;
-            let yields = active.client == asker || (full == Full::All && has_most);
-            let rate = active.slow_rate().filter(|_| yields)?;
-            Some(((Reverse(held), rate), active))
+            let is_asked = active.client == asker || (full == Full::All && has_most);
+            let (is_slow, rate) = active.rate();
+            let yields = is_asked && (is_slow || may_be_quick);
+            yields.then_some(((Reverse(held), !is_slow, rate), active))
         });
-        if let Some((_, slowest)) = slow.min_by_key(|(order, _)| *order) {
+        if let Some((_, slowest)) = candidates.min_by_key(|(order, _)| *order) {
             slowest.must_yield.store(true, Ordering::Relaxed);
             slowest.waker.wake();
         }
@@ -327,7 +339,7 @@ impl http_body::Body for Upload {
         };
         if let Some(place) = &upload.place {
             place.active.waker.register(cx.waker());
-            if place.active.must_yield.load(Ordering::Relaxed) {
+            if place.active.yields() {
                 return upload.fail(UploadError::Crowded);
             }
         }
@@ -446,7 +458,7 @@ mod tests {
     /// The uploads that make room, in order, for one that meets this limit again and again.
     fn yielding(uploads: &[(u8, u64, u64)], asker: u8, full: Full) -> Vec<usize> {
         let (all, active) = under_way(uploads);
-        let must_yield = |n: &usize| active[*n].must_yield.load(Ordering::Relaxed);
+        let must_yield = |n: &usize| active[*n].yields();
         let mut order = Vec::new();
         for _ in uploads {
             all.make_room(client(asker), full);
@@ -463,6 +475,17 @@ mod tests {
         let (slower, new) = ((3, 1_000, 5_000), (4, 0, 1_000));
         let all = [quick, slow, slower, new];
         assert_eq!(yielding(&all, 5, Full::All), [2, 1]);
+    }
+
+    #[test]
+    fn who_has_several_makes_room_for_who_has_none_however_quick() {
+        // Just above what is slow, and one that is quick.
+        let (greedy, quick) = ((1, 200_000, 5_000), (2, 10 << 20, 5_000));
+        let all = [greedy, greedy, quick];
+        let yields = yielding(&all, 3, Full::All);
+        assert!(matches!(yields[..], [0 | 1]), "{yields:?}: one at a time");
+        assert!(yielding(&all, 2, Full::All).is_empty(), "it has one");
+        assert!(yielding(&all[1..], 3, Full::All).is_empty(), "each has one");
     }
 
     #[test]
