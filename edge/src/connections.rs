@@ -2,7 +2,7 @@
 
 use admission::{ClientKey, Full};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -22,7 +22,17 @@ struct Shared {
 struct Open {
     next: u64,
     by_number: HashMap<u64, Entry>,
-    by_client: HashMap<ClientKey, usize>,
+    by_client: HashMap<ClientKey, OfClient>,
+    /// The clients that have silent connections, by the number of all that they have.
+    with_silent: BTreeSet<(usize, ClientKey)>,
+}
+
+/// The connections of one client.
+#[derive(Debug, Default)]
+struct OfClient {
+    all: usize,
+    /// The silent ones, by the time since which they are.
+    silent: BTreeSet<(Instant, u64)>,
 }
 
 #[derive(Debug)]
@@ -72,29 +82,26 @@ impl Connections {
     /// When no connection is silent: the new one is to be closed.
     pub fn open(&self, client: ClientKey, per_client: usize) -> Result<OpenConnection, Full> {
         let mut open = self.lock();
-        if open.by_client.get(&client).copied().unwrap_or(0) >= per_client {
+        let has = open.by_client.get(&client).map_or(0, |client| client.all);
+        if has >= per_client {
             open.close_silent(client).ok_or(Full::Key)?;
         } else if open.by_number.len() >= self.0.all {
-            let mut clients: Vec<(usize, ClientKey)> =
-                open.by_client.iter().map(|(key, n)| (*n, *key)).collect();
-            clients.sort_unstable_by(|a, b| b.cmp(a));
-            let closed = clients
-                .into_iter()
-                .find_map(|(_, client)| open.close_silent(client));
-            closed.ok_or(Full::All)?;
+            let (_, most) = *open.with_silent.last().ok_or(Full::All)?;
+            open.close_silent(most).ok_or(Full::All)?;
         }
         open.next += 1;
         let (number, closed) = (open.next, CancellationToken::new());
-        *open.by_client.entry(client).or_insert(0) += 1;
-        open.by_number.insert(
-            number,
-            Entry {
-                client,
-                busy: 0,
-                idle_since: Instant::now(),
-                closed: closed.clone(),
-            },
-        );
+        let entry = Entry {
+            client,
+            busy: 0,
+            idle_since: Instant::now(),
+            closed: closed.clone(),
+        };
+        open.change(client, |of_client| {
+            of_client.all += 1;
+            of_client.silent.insert((entry.idle_since, number));
+        });
+        open.by_number.insert(number, entry);
         Ok(OpenConnection {
             number,
             closed,
@@ -104,12 +111,22 @@ impl Connections {
 }
 
 impl Open {
+    /// Changes what is counted of a client.
+    fn change(&mut self, client: ClientKey, change: impl FnOnce(&mut OfClient)) {
+        let of_client = self.by_client.entry(client).or_default();
+        self.with_silent.remove(&(of_client.all, client));
+        change(of_client);
+        if !of_client.silent.is_empty() {
+            self.with_silent.insert((of_client.all, client));
+        }
+        if of_client.all == 0 {
+            self.by_client.remove(&client);
+        }
+    }
+
     /// Closes the connection of `client` that has been silent for longest.
     fn close_silent(&mut self, client: ClientKey) -> Option<()> {
-        let of_client = |(_, entry): &(&u64, &Entry)| entry.client == client && entry.busy == 0;
-        let silent = self.by_number.iter().filter(of_client);
-        let (number, _) = silent.min_by_key(|(_, entry)| entry.idle_since)?;
-        let number = *number;
+        let (_, number) = *self.by_client.get(&client)?.silent.first()?;
         self.remove(number);
         Some(())
     }
@@ -119,11 +136,34 @@ impl Open {
             return;
         };
         entry.closed.cancel();
-        if let Some(count) = self.by_client.get_mut(&entry.client) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_client.remove(&entry.client);
-            }
+        self.change(entry.client, |of_client| {
+            of_client.all -= 1;
+            of_client.silent.remove(&(entry.idle_since, number));
+        });
+    }
+
+    fn begin(&mut self, number: u64) {
+        let Some(entry) = self.by_number.get_mut(&number) else {
+            return;
+        };
+        entry.busy += 1;
+        let (client, since) = (entry.client, entry.idle_since);
+        self.change(client, |of_client| {
+            of_client.silent.remove(&(since, number));
+        });
+    }
+
+    fn end(&mut self, number: u64) {
+        let Some(entry) = self.by_number.get_mut(&number) else {
+            return;
+        };
+        entry.busy -= 1;
+        entry.idle_since = Instant::now();
+        let (client, since, is_silent) = (entry.client, entry.idle_since, entry.busy == 0);
+        if is_silent {
+            self.change(client, |of_client| {
+                of_client.silent.insert((since, number));
+            });
         }
     }
 }
@@ -137,9 +177,7 @@ impl OpenConnection {
     /// Marks the connection as busy until the returned value is dropped.
     #[must_use]
     pub fn busy(&self) -> Busy {
-        if let Some(entry) = self.connections.lock().by_number.get_mut(&self.number) {
-            entry.busy += 1;
-        }
+        self.connections.lock().begin(self.number);
         Busy {
             number: self.number,
             connections: self.connections.clone(),
@@ -155,10 +193,7 @@ impl Drop for OpenConnection {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if let Some(entry) = self.connections.lock().by_number.get_mut(&self.number) {
-            entry.busy -= 1;
-            entry.idle_since = Instant::now();
-        }
+        self.connections.lock().end(self.number);
     }
 }
 
