@@ -28,7 +28,7 @@ pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event
 
 /// The headers that name the trace which a request belongs to (W3C Trace Context).
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static(admission::TRACEPARENT);
-pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static(admission::TRACESTATE);
 
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -18,4 +18,4 @@ pub use policy::{
     Admission, Held, Limits, PerClient, ResponseAction, STREAM_BUDGET, StreamPlace, Ticket,
     accepts_event_stream, is_event_stream, media_type, names_event_stream, stream_target,
 };
-pub use trace::{TRACEPARENT, TraceParent};
+pub use trace::{TRACEPARENT, TRACESTATE, TraceParent};

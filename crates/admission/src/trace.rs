@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Name of the header.
 pub const TRACEPARENT: &str = "traceparent";
+/// Name of the header beside it, which is passed on as it came.
+pub const TRACESTATE: &str = "tracestate";
 
 /// A `traceparent` header: the trace, and the span in it, that a request belongs to.
 ///

@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static(admission::TRACEPARENT);
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const TRACESTATE: HeaderName = HeaderName::from_static(admission::TRACESTATE);
 
 /// Most bytes of a trace's state that are passed on, as many as the W3C asks for: providers refuse
 /// requests with long heads.
