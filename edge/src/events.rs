@@ -22,7 +22,7 @@ use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
-use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use prometheus_client::metrics::counter::Counter;
 use std::{sync::Arc, time::Duration};
 use tokio::select;
 use tokio_util::sync::CancellationToken;
@@ -251,8 +251,8 @@ impl Kind for Events {
         times.response_body
     }
 
-    fn counts(metrics: &Metrics) -> (&Gauge, &Counter) {
-        (&metrics.upstream_events, &metrics.streams_mended)
+    fn lost(metrics: &Metrics) -> &Counter {
+        &metrics.streams_mended
     }
 }
 
@@ -366,10 +366,8 @@ impl Streams<Events> {
             reader,
         };
         self.attach(&subscriber, answer, newcomer.permit);
-        self.metrics.streams_open.inc();
         let listener = Listener {
             subscriber,
-            metrics: self.metrics.clone(),
             shutdown: newcomer.shutdown,
         };
         let chunks = stream::unfold(Some(listener), |listener| async move {
@@ -386,7 +384,6 @@ impl Streams<Events> {
 /// One client that follows a stream.
 struct Listener {
     subscriber: Arc<Subscriber<Events>>,
-    metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 }
 
@@ -415,6 +412,5 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.subscriber.leave();
-        self.metrics.streams_open.dec();
     }
 }

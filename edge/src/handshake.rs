@@ -154,6 +154,11 @@ fn refuse(full: Full, what: &str) -> Response<Body> {
 }
 
 impl Gate {
+    /// Number of the relay's streams that sockets are fed from.
+    pub(crate) fn upstream_sessions(&self) -> usize {
+        self.upstream_sessions.held()
+    }
+
     /// A gate whose sockets are fed from `streams`; `upstream_sessions` has the room for these.
     pub(crate) fn new(
         streams: Arc<Streams<Relay>>,

@@ -13,7 +13,7 @@ use crate::{
     sse::{Block, EventStream, Next},
 };
 use admission::{ClientKey, Permit};
-use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
@@ -97,8 +97,8 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// Time without a block after which a stream counts as lost.
     fn silence(&self, times: &Times) -> Duration;
 
-    /// The counters of open upstream streams and of lost ones.
-    fn counts(metrics: &Metrics) -> (&Gauge, &Counter);
+    /// The counter of upstream streams that were lost.
+    fn lost(metrics: &Metrics) -> &Counter;
 }
 
 /// The content of one block of an event stream, for all clients that share the stream.
@@ -483,13 +483,7 @@ impl<K: Kind> Streams<K> {
             may_park: answer.may_park,
             last_delivery: Instant::now(),
         };
-        let metrics = self.metrics.clone();
-        tokio::spawn(async move {
-            let (open, _) = K::counts(&metrics);
-            open.inc();
-            feed.run(answer.stream, permit).await;
-            open.dec();
-        });
+        tokio::spawn(feed.run(answer.stream, permit));
     }
 
     /// The stream of the same key that a newcomer is to join, if there is one; else others may join
@@ -604,7 +598,7 @@ impl<K: Kind> Feed<K> {
             let healthy = match self.follow(stream).await {
                 Stopped::Over(over) => break over,
                 Stopped::Lost { healthy } => {
-                    K::counts(&self.streams.metrics).1.inc();
+                    K::lost(&self.streams.metrics).inc();
                     if healthy {
                         fruitless = 0;
                     }
@@ -727,18 +721,7 @@ impl<K: Kind> Feed<K> {
 
     /// Keeps the stream without an answer of the application, until that says that there may be
     /// news: then it is to be resumed, with the room that is returned.
-    async fn keep(&mut self, parked: Parked, fruitless: u32) -> Result<Box<dyn Send>, Over> {
-        K::counts(&self.streams.metrics).0.dec();
-        let kept = self.stay_parked(parked, fruitless).await;
-        K::counts(&self.streams.metrics).0.inc();
-        kept
-    }
-
-    async fn stay_parked(
-        &mut self,
-        mut parked: Parked,
-        fruitless: u32,
-    ) -> Result<Box<dyn Send>, Over> {
+    async fn keep(&mut self, mut parked: Parked, fruitless: u32) -> Result<Box<dyn Send>, Over> {
         let streams = self.streams.clone();
         let parking = streams.kind.parking();
         let pause = loop {

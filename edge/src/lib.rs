@@ -60,7 +60,7 @@ pub use tls::tls;
 pub use upload::{Upload, UploadError, UploadPlace, UploadTimes, Uploads};
 pub use upstream::{Body, BodyError, BoxError, HttpUpstream, Upstream, UpstreamError};
 
-use admission::{Admission, ClientKey, Limiter};
+use admission::{Admission, ClientKey, Limiter, StreamCounts};
 use std::{net::Ipv4Addr, sync::Arc};
 
 /// The reason why an edge cannot be made.
@@ -187,6 +187,12 @@ impl Edge {
 
     /// The counts in the Prometheus (OpenMetrics) text format.
     pub fn metrics(&self) -> String {
-        self.shared.metrics.text()
+        self.metrics_of(self.shared.proxy.admission.stream_counts())
+    }
+
+    /// The same where another server admits the event streams, and so counts them.
+    pub fn metrics_of(&self, streams: StreamCounts) -> String {
+        let Shared { metrics, gate, .. } = &*self.shared;
+        metrics.text(streams, gate.upstream_sessions())
     }
 }

@@ -57,8 +57,6 @@ impl Mender {
         let (mut parts, body) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
         let ends = Ends::of(&parts.headers);
-        self.metrics.streams_open.inc();
-        let open = OpenStream(self.metrics.clone());
         let mended = Mended {
             phase: Phase::Reading(self.stream(body), Instant::now()),
             ends,
@@ -71,9 +69,9 @@ impl Mender {
             last_written: Instant::now(),
             mender: Arc::new(self),
         };
-        let chunks = stream::unfold((mended, open), |(mut mended, open)| async move {
+        let chunks = stream::unfold(mended, |mut mended| async move {
             let chunk = mended.next_chunk().await?;
-            Some((chunk.map(Frame::data), (mended, open)))
+            Some((chunk.map(Frame::data), mended))
         });
         Response::from_parts(parts, StreamBody::new(chunks).boxed_unsync())
     }
@@ -129,14 +127,6 @@ impl Mender {
             }
         }
         Resumed::Cut
-    }
-}
-
-struct OpenStream(Arc<Metrics>);
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        self.0.streams_open.dec();
     }
 }
 

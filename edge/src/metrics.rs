@@ -1,6 +1,7 @@
 //! Metrics of the edge, in the Prometheus text format.
 
 use crate::config::Limits;
+use admission::StreamCounts;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -13,7 +14,7 @@ use prometheus_client::{
 };
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::Ordering},
 };
 
 /// Largest number of labels, which the relay names; more are counted together, so that it cannot
@@ -60,13 +61,13 @@ pub(crate) struct Metrics {
     pub(crate) messages: Family<Traffic, Counter>,
     pub(crate) bytes: Family<Traffic, Counter>,
     pub(crate) handshakes_refused: Family<Status, Counter>,
-    pub(crate) upstream_streams: Gauge,
+    upstream_sessions: Gauge,
     pub(crate) resumptions: Counter,
     pub(crate) requests: Family<Status, Counter>,
-    pub(crate) streams_open: Gauge,
-    pub(crate) upstream_events: Gauge,
+    streams_open: Gauge,
+    upstream_streams: Gauge,
     pub(crate) streams_mended: Counter,
-    pub(crate) streams_over_budget: Counter,
+    streams_over_budget: Counter,
     pub(crate) streams_parked: Gauge,
     pub(crate) questions: Family<Outcome, Counter>,
     pub(crate) connections_open: Gauge,
@@ -89,7 +90,7 @@ impl Metrics {
             ),
             (
                 "upstream_streams_max",
-                "Answers that shared event streams are fed from there may be",
+                "Answers that event streams are fed from there may be",
                 limits.upstream_streams,
             ),
         ] {
@@ -109,11 +110,11 @@ impl Metrics {
             messages: Family::default(),
             bytes: Family::default(),
             handshakes_refused: Family::default(),
-            upstream_streams: Gauge::default(),
+            upstream_sessions: Gauge::default(),
             resumptions: Counter::default(),
             requests: Family::default(),
             streams_open: Gauge::default(),
-            upstream_events: Gauge::default(),
+            upstream_streams: Gauge::default(),
             streams_mended: Counter::default(),
             streams_over_budget: Counter::default(),
             streams_parked: Gauge::default(),
@@ -156,7 +157,7 @@ impl Metrics {
         r.register(
             "upstream_sessions_open",
             "Relay streams open now",
-            metrics.upstream_streams.clone(),
+            metrics.upstream_sessions.clone(),
         );
         r.register(
             "upstream_sessions_lost",
@@ -170,13 +171,13 @@ impl Metrics {
         );
         r.register(
             "streams_open",
-            "Proxied event streams open now",
+            "Event streams of clients open now",
             metrics.streams_open.clone(),
         );
         r.register(
             "upstream_streams_open",
-            "Answers of the application open now that shared event streams are fed from",
-            metrics.upstream_events.clone(),
+            "Answers of the application open now that event streams are fed from",
+            metrics.upstream_streams.clone(),
         );
         r.register(
             "streams_mended",
@@ -220,8 +221,17 @@ impl Metrics {
         }
     }
 
-    /// All counters in the Prometheus text format.
-    pub(crate) fn text(&self) -> String {
+    /// All counters in the Prometheus text format, with what the limits count.
+    pub(crate) fn text(&self, streams: StreamCounts, upstream_sessions: usize) -> String {
+        for (gauge, count) in [
+            (&self.streams_open, streams.open),
+            (&self.upstream_streams, streams.upstream),
+            (&self.upstream_sessions, upstream_sessions),
+        ] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let denied = self.streams_over_budget.inner();
+        denied.store(streams.denied, Ordering::Relaxed);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -253,10 +263,18 @@ mod tests {
                 code: 1000,
             })
             .inc();
-        let text = metrics.text();
+        let streams = StreamCounts {
+            open: 3,
+            upstream: 2,
+            denied: 7,
+        };
+        let text = metrics.text(streams, 5);
         for line in [
             "edge_socket_closes_total{label=\"v1\",code=\"1000\"} 1\n",
-            "edge_streams_open 0\n",
+            "edge_streams_open 3\n",
+            "edge_upstream_streams_open 2\n",
+            "edge_upstream_sessions_open 5\n",
+            "edge_streams_over_budget_total 7\n",
             "edge_streams_max 20000\n",
             "edge_sockets_max 20000\n",
         ] {

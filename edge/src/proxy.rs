@@ -14,8 +14,8 @@ use crate::{
     upload::{Upload, UploadError, Uploads},
     upstream::{Body, BodyError, BoxError, Upstream},
 };
-use admission::{Admission, ClientKey, Held, PerClient, ResponseAction, Ticket};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request::Parts};
+use admission::{Admission, ClientKey, Held, PerClient, ResponseAction};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::sync::{Arc, OnceLock};
@@ -131,7 +131,7 @@ impl Proxy {
             refused(body);
             return answer::busy("too many uploads are under way; try again");
         };
-        self.mark(&ticket, &mut parts);
+        ticket.mark(&mut parts.headers);
         let activity = Activity::now();
         let upload = Upload::new(body, self.times.upload.clone(), place);
         let failure = upload.failure();
@@ -158,7 +158,7 @@ impl Proxy {
         let held = match ticket.settle(response.headers()) {
             ResponseAction::Pass(held) => held,
             ResponseAction::Repeat(ticket) => {
-                self.mark(&ticket, &mut parts);
+                ticket.mark(&mut parts.headers);
                 let again = Request::from_parts(
                     parts.clone(),
                     Empty::new().map_err(|never| match never {}).boxed_unsync(),
@@ -251,12 +251,6 @@ impl Proxy {
             requests: self.limits.requests_per_address,
             streams: self.limits.streams_per_address,
             streams_per_target: self.limits.streams_per_target,
-        }
-    }
-
-    fn mark(&self, ticket: &Ticket, parts: &mut Parts) {
-        if ticket.mark(&mut parts.headers) {
-            self.metrics.streams_over_budget.inc();
         }
     }
 

@@ -20,7 +20,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use prometheus_client::metrics::counter::Counter;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 use tokio_tungstenite::tungstenite::{
@@ -351,8 +351,8 @@ impl Kind for Relay {
         times.session_silence
     }
 
-    fn counts(metrics: &Metrics) -> (&Gauge, &Counter) {
-        (&metrics.upstream_streams, &metrics.resumptions)
+    fn lost(metrics: &Metrics) -> &Counter {
+        &metrics.resumptions
     }
 }
 

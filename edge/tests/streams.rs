@@ -250,6 +250,8 @@ async fn streams_that_answer_a_post_count() {
     };
     let mut open = post().await;
     assert_eq!(open.text().await, "retry: 5000\n\n");
+    assert!(edge.metric("edge_streams_open 1").await);
+    assert!(edge.metric("edge_upstream_streams_open 1").await);
     assert_eq!(post().await.rest().await, (now.clone(), true));
     let mut other = Reader::open(&edge, "/events/a", &[]).await;
     assert_eq!(other.rest().await, (now, true));

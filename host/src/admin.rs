@@ -110,7 +110,7 @@ impl Served {
             Self::Application(app, sockets) => {
                 let text = app.metrics().text(Some(&app.counters().snapshot()));
                 match sockets {
-                    Some(sockets) => metrics::joined(text, &sockets.metrics()),
+                    Some(sockets) => metrics::joined(text, &sockets.metrics(app)),
                     None => text,
                 }
             }

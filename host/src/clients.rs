@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use admission::{
-    Admission, ClientKey, Full, Held, PerClient, ResponseAction, StreamPlace, Ticket, is_private,
-    parse_address,
+    Admission, ClientKey, Full, Held, PerClient, ResponseAction, StreamCounts, StreamPlace, Ticket,
+    is_private, parse_address,
 };
 use bytes::Bytes;
 use edge::{
@@ -194,6 +194,11 @@ impl Clients {
 
     pub(crate) fn stream_limits(&self) -> StreamLimits {
         self.settings.streams
+    }
+
+    /// The numbers that [`Self::stream_limits`] are compared with.
+    pub(crate) fn stream_counts(&self) -> StreamCounts {
+        self.admission.stream_counts()
     }
 
     /// Whether a request is sent by the edge in front.

@@ -83,9 +83,9 @@ impl Sockets {
         Ok(Self(Edge::new(config, Relay(app))?))
     }
 
-    /// The edge's counts of sockets, in the Prometheus text format.
-    pub(crate) fn metrics(&self) -> String {
-        self.0.metrics()
+    /// The edge's counts, in the Prometheus text format; `app` admits the event streams.
+    pub(crate) fn metrics(&self, app: &App) -> String {
+        self.0.metrics_of(app.clients().stream_counts())
     }
 
     /// Whether a request asks for a socket.

@@ -15,7 +15,7 @@ mod trace;
 pub use address::{ClientKey, canonical, is_private, parse_address};
 pub use limiter::{Full, Limiter, Permit};
 pub use policy::{
-    Admission, Held, Limits, PerClient, ResponseAction, STREAM_BUDGET, StreamPlace, Ticket,
-    accepts_event_stream, is_event_stream, media_type, names_event_stream, stream_target,
+    Admission, Held, Limits, PerClient, ResponseAction, STREAM_BUDGET, StreamCounts, StreamPlace,
+    Ticket, accepts_event_stream, is_event_stream, media_type, names_event_stream, stream_target,
 };
 pub use trace::{TRACEPARENT, TRACESTATE, TraceParent};

@@ -9,6 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -81,6 +82,18 @@ pub struct Admission {
     streams: Limiter<ClientKey>,
     streams_by_target: Limiter<String>,
     upstreams: Limiter<ClientKey>,
+    denied: AtomicU64,
+}
+
+/// What the limits on event streams count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamCounts {
+    /// Number of event streams of clients that are open.
+    pub open: usize,
+    /// Number of answers of the application that event streams, or WebSockets, are fed from.
+    pub upstream: usize,
+    /// Number of requests so far that were passed on as having no room for a stream.
+    pub denied: u64,
 }
 
 /// The limits for all clients together.
@@ -157,7 +170,18 @@ impl Admission {
             streams: Limiter::new(limits.streams),
             streams_by_target: Limiter::new(limits.streams),
             upstreams: Limiter::new(limits.upstreams),
+            denied: AtomicU64::new(0),
         })
+    }
+
+    /// The numbers that the limits on event streams are compared with.
+    #[must_use]
+    pub fn stream_counts(&self) -> StreamCounts {
+        StreamCounts {
+            open: self.streams.held(),
+            upstream: self.upstreams.held(),
+            denied: self.denied.load(Ordering::Relaxed),
+        }
     }
 
     /// Admits a request of `client`, and finds room for a stream if it asks for one.
@@ -248,6 +272,7 @@ impl Ticket {
     pub fn mark(&self, headers: &mut HeaderMap) -> bool {
         let is_denied = matches!(self.stream, Stream::Denied | Stream::Short(_));
         if is_denied {
+            self.admission.denied.fetch_add(1, Ordering::Relaxed);
             headers.insert(STREAM_BUDGET, HeaderValue::from_static("0"));
         }
         is_denied
