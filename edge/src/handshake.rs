@@ -6,6 +6,7 @@ use crate::{
     caller::Caller,
     client_stream::ClientStream,
     config::{Limits, Times},
+    headers,
     hub::{AcceptedStream, Streams, Subscriber},
     metrics::{Metrics, Status},
     position::Position,
@@ -257,7 +258,11 @@ impl Gate {
                 has_token(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL, protocol)
             })
         {
-            tracing::error!("the relay chose a subprotocol that was not offered");
+            let trace = headers::trace_id(request.headers());
+            tracing::error!(
+                traceId = trace,
+                "the relay chose a subprotocol that was not offered"
+            );
             return Err(answer::no_upstream(true));
         }
         let cap = match accepted.cap {

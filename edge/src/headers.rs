@@ -1,7 +1,7 @@
 //! The headers that cross the edge, and those that it adds.
 
 use crate::caller::Caller;
-use admission::STREAM_BUDGET;
+use admission::{STREAM_BUDGET, TraceParent};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, Entry},
@@ -134,6 +134,12 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     }
     remove_hop_by_hop(headers);
     remove_where(headers, is_private);
+}
+
+/// The id of the trace that a request belongs to, for the log.
+pub(crate) fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(TRACEPARENT)?.to_str().ok()?;
+    Some(TraceParent::parse(header)?.trace_id)
 }
 
 /// Copies all values of some headers.

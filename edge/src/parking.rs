@@ -250,9 +250,9 @@ impl Parking {
             }
         };
         let Some(answers) = answers else {
-            let until = Instant::now() + SUSPENSION;
-            let suspended_before = self.state().suspended_until.replace(until);
-            if suspended_before.is_none() {
+            let now = Instant::now();
+            let before = self.state().suspended_until.replace(now + SUSPENSION);
+            if before.is_none_or(|until| until <= now) {
                 tracing::warn!("the application cannot be asked about parked streams");
             }
             return open_again(batch);

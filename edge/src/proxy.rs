@@ -231,6 +231,7 @@ impl Proxy {
         activity: &Activity,
         upload: &OnceLock<UploadError>,
     ) -> Result<Response<Body>, Response<Body>> {
+        let trace = headers::trace_id(request.headers()).map(str::to_owned);
         select! {
             response = self.upstream.call(request) => response.map_err(|error| {
                 if is_too_large(&error) {
@@ -239,7 +240,8 @@ impl Proxy {
                 if let Some(error) = upload.get() {
                     return bad_upload(*error);
                 }
-                tracing::warn!(%error, "the upstream did not answer");
+                let trace = trace.as_deref();
+                tracing::warn!(traceId = trace, %error, "the upstream did not answer");
                 answer::no_upstream(true)
             }),
             () = activity.silent_for(self.times.response_head) => Err(answer::no_upstream(false)),

@@ -263,7 +263,8 @@ impl Relay {
         };
         match status {
             StatusCode::OK => replies(&body).map_err(|error| {
-                tracing::error!(%error, "an answer to a client message");
+                let trace = headers::trace_id(&session.headers);
+                tracing::error!(traceId = trace, %error, "an answer to a client message");
                 Unposted::Close(close(CloseCode::Error, "server error"))
             }),
             StatusCode::NO_CONTENT => Ok(Vec::new()),
