@@ -343,7 +343,10 @@ impl<'a> SessionStream<'a> {
             .wait_for_turn(&mut turn, self.settings.heartbeat / 2)
             .await
         {
-            self.write(COMMENT).await?;
+            if let Err(left) = self.write(COMMENT).await {
+                engine.end_turn(turn).await;
+                return Err(left.into());
+            }
         }
         Ok(Some(turn))
     }

@@ -31,6 +31,10 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Time after which a job whose end has not been seen is forgotten: no job lasts a day.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Time after which a turn is forgotten that has neither come nor been given up: most likely
+/// whoever waited for it was killed.
+const TURN_FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
+
 /// Longest time, in milliseconds, for which a breaker can be open.
 const MAX_OPEN_MS: u64 = 3_600_000;
 
@@ -505,7 +509,8 @@ impl Metrics {
         let mut seen = self.seen();
         seen.jobs.retain(|_, at| since(*at) < FORGOTTEN_AFTER);
         seen.ended.retain(|_, at| since(*at) < FORGOTTEN_AFTER);
-        seen.turns.retain(|_, (_, at)| since(*at) < FORGOTTEN_AFTER);
+        seen.turns
+            .retain(|_, (_, at)| since(*at) < TURN_FORGOTTEN_AFTER);
         self.running.set(gauge(seen.jobs.len()));
         let oldest = seen.jobs.values().map(|at| since(*at)).max();
         let oldest = oldest.unwrap_or_default().as_secs();
@@ -635,6 +640,14 @@ mod tests {
                 "turn": turn, "waitedMs": waited})
         };
         let waiting = "bookstrack_queue_waiting{queue=\"compute\"}";
+        has(&metrics.text(None), &format!("{waiting} 0"));
+        // Whoever waited for it was killed.
+        let mut old = turn("turn-awaited", "old", 0);
+        let eleven_minutes_ago = SystemTime::now() - Duration::from_secs(660);
+        old["at"] = humantime::format_rfc3339(eleven_minutes_ago)
+            .to_string()
+            .into();
+        observe(old);
         has(&metrics.text(None), &format!("{waiting} 0"));
         for id in ["a", "b", "c", "a"] {
             observe(turn("turn-awaited", id, 0));
