@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use edge::{Edge, HttpUpstream};
 use glob::{MatchOptions, Pattern};
 use host::counters::Snapshot;
 use host::manifest::Manifest;
 use host::metrics::Metrics;
 use serde_json::{Value, json};
 
-use crate::app::program;
+use crate::app::socket::Socket;
+use crate::app::{App, LIBRARY, program};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -212,14 +212,26 @@ fn served() -> String {
     }
     let mut host = Snapshot::default();
     host.components.entry("scan".to_owned()).or_default();
-    let upstream = HttpUpstream::new(&"http://127.0.0.1:1".parse().unwrap()).unwrap();
-    let edge = Edge::new(edge::Config::default(), upstream).unwrap();
-    [
-        metrics.text(Some(&host)),
-        edge.metrics(),
-        "up{job=\"host\"} 1\n".to_owned(),
-    ]
-    .concat()
+    // A family of an edge has no sample before a client comes.
+    let app = App::start();
+    let job = app.import(LIBRARY);
+    let query = format!("jobId={}&token={}", job.id, job.token);
+    let (_, code) = Socket::open(app.address(), &query, &[]).rest();
+    assert_eq!(code, 1000);
+    let served = app.metrics();
+    let of_edge = served.lines().filter(|line| line.starts_with("edge_"));
+    let of_edge = of_edge.flat_map(|line| [line, "\n"]).collect();
+    let up = "up{job=\"host\"} 1\n".to_owned();
+    [metrics.text(Some(&host)), of_edge, up].concat()
+}
+
+/// The comma-separated words between each `begin` and the next `end` of a text.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+    let parts = text.split(begin).skip(1);
+    let lists = parts.filter_map(|part| Some(part.split_once(end)?.0));
+    lists
+        .flat_map(|list| list.split(',').map(str::trim))
+        .collect()
 }
 
 /// A misspelled metric is an empty panel, or an alert that never fires.
@@ -231,9 +243,17 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
         .iter()
         .flat_map(|panel| panel["targets"].as_array().unwrap());
     let alerts = &documents("monitoring/alerts.yaml")[0]["groups"][0]["rules"];
-    let expressions: Vec<String> = asked
+    // Each with what is written beside it.
+    let expressions: Vec<(String, String)> = asked
         .chain(alerts.as_array().unwrap())
-        .map(|item| item["expr"].as_str().unwrap().to_owned())
+        .map(|item| {
+            let text = |part: &Value| part.as_str().unwrap_or_default().to_owned();
+            let expression = text(&item["expr"]);
+            let summary = text(&item["annotations"]["summary"]);
+            let summary = summary.replace("{{ $labels.", "{{").replace(" }}", "}}");
+            let legend = text(&item["legendFormat"]);
+            (expression, [legend, summary].concat())
+        })
         .collect();
     assert!(expressions.len() > 20);
 
@@ -247,10 +267,10 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
         let labels = labels.map(|label| label.trim_start_matches(['{', ',']));
         samples.entry(name).or_default().extend(labels);
     }
-    // A family of an edge has no sample before a client comes.
-    let edge = include_str!("../edge/src/metrics.rs");
-    for expression in &expressions {
+    for (expression, legend) in &expressions {
         let mut found = 0;
+        // Prometheus says where it has read a sample.
+        let mut all_labels = BTreeSet::from(["instance", "job"]);
         for (at, _) in expression.match_indices(|c: char| is_of_name(c)) {
             let word = &expression[at..];
             let word = &word[..word.find(|c| !is_of_name(c)).unwrap_or(word.len())];
@@ -262,15 +282,9 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
                 continue;
             }
             found += 1;
-            let Some(labels) = samples.get(word) else {
-                let name = word.strip_prefix("edge_").unwrap_or_default();
-                let name = name.trim_end_matches("_total");
-                assert!(
-                    edge.contains(&format!("\"{name}\"")),
-                    "{word} in {expression}"
-                );
-                continue;
-            };
+            let labels = samples.get(word);
+            let labels = labels.unwrap_or_else(|| panic!("{word} in {expression}"));
+            all_labels.extend(labels);
             let selector = expression[at + word.len()..].strip_prefix('{');
             let selector = selector.map_or("", |rest| &rest[..rest.find('}').unwrap()]);
             for matcher in selector.split(',').filter(|matcher| !matcher.is_empty()) {
@@ -279,6 +293,17 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
             }
         }
         assert!(found > 0, "{expression}");
+        let kept = between(expression, "by (", ")");
+        for label in &kept {
+            assert!(all_labels.contains(label), "{label} in {expression}");
+        }
+        for label in between(legend, "{{", "}}") {
+            let is_there = match expression.contains(" by (") {
+                true => kept.contains(&label),
+                false => all_labels.contains(label),
+            };
+            assert!(is_there, "{label} in {legend}, of {expression}");
+        }
     }
 }
 
