@@ -348,7 +348,8 @@ fn waiting_sockets_of_one_client_leave_room_for_the_next() {
 
 #[test]
 fn silent_connections_make_room_for_those_that_ask() {
-    let app = waiting(Setup::new());
+    // Three quarters of which are for connections.
+    let app = waiting(Setup::new().open_files(1_000));
     let job = Job::of(&enrich(&app).send().data(202));
     let mut stream = app.stream(&job.sse_url);
     assert!(stream.frame().is_some());
@@ -356,7 +357,7 @@ fn silent_connections_make_room_for_those_that_ask() {
         edge::raise_open_files() > 3_000,
         "this process may open too few"
     );
-    // More than a client may have that is no proxy.
+    // More than the host may have in all.
     let silent: Vec<TcpStream> = (0..1_200)
         .filter_map(|_| TcpStream::connect(app.address()).ok())
         .collect();

@@ -53,7 +53,7 @@ fn shared() -> &'static Path {
         let lock = File::create(shared.join("lock")).unwrap();
         lock.lock().unwrap();
         // Builds what is stale, and compiles the components for everybody.
-        drop(Process::start(&shared, ANYWHERE, &[], &[]));
+        drop(Process::start(&shared, ANYWHERE, &[], &Launch::default()));
         shared
     })
 }
@@ -86,8 +86,25 @@ pub(crate) fn program(name: &str) -> PathBuf {
     directory.join(name)
 }
 
-fn host() -> Command {
-    let mut command = Command::new(program("host"));
+/// How a host is started.
+#[derive(Clone, Default)]
+struct Launch {
+    arguments: Vec<String>,
+    /// The number of files and connections that it may have open, if the machine's is too many.
+    open_files: Option<u32>,
+}
+
+fn host(open_files: Option<u32>) -> Command {
+    let host = program("host");
+    let mut command = match open_files {
+        None => Command::new(host),
+        Some(limit) => {
+            let mut shell = Command::new("sh");
+            let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+            shell.arg("-c").arg(script).arg(host);
+            shell
+        }
+    };
     command
         .current_dir(root())
         .env_remove("SPIN_MAX_INSTANCE_COUNT")
@@ -103,15 +120,15 @@ struct Process {
 }
 
 impl Process {
-    fn start(state: &Path, listen: SocketAddr, build: &[&str], arguments: &[String]) -> Self {
+    fn start(state: &Path, listen: SocketAddr, build: &[&str], launch: &Launch) -> Self {
         let log = state.join("stderr");
-        let mut child = host()
+        let mut child = host(launch.open_files)
             .arg("up")
             .args(build)
             .args(["--listen", &listen.to_string(), "--admin", "127.0.0.1:0"])
             .arg("--state-dir")
             .arg(state)
-            .args(arguments)
+            .args(&launch.arguments)
             .stdout(Stdio::piped())
             .stderr(
                 File::options()
@@ -190,6 +207,7 @@ const FASTER: &str = "lease=6000 lease_renew=1500 write_delay=500 cancel_look=10
 pub(crate) struct Setup {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    open_files: Option<u32>,
     stand_ins: stand_ins::Settings,
 }
 
@@ -198,6 +216,7 @@ impl Setup {
         Self {
             variables: Vec::new(),
             arguments: Vec::new(),
+            open_files: None,
             stand_ins: stand_ins::Settings::default(),
         }
     }
@@ -209,6 +228,12 @@ impl Setup {
 
     pub(crate) fn tuning(self, tuning: &str) -> Self {
         self.variable("tuning", tuning)
+    }
+
+    /// The number of files and connections that the host may have open.
+    pub(crate) fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
     }
 
     /// An argument of the host.
@@ -266,7 +291,11 @@ impl Setup {
         for (name, value) in &variables {
             arguments.extend(["--variable".to_owned(), format!("{name}={value}")]);
         }
-        App::start_with(Arc::new(sandbox), arguments)
+        let launch = Launch {
+            arguments,
+            open_files: setup.open_files,
+        };
+        App::start_with(Arc::new(sandbox), launch)
     }
 }
 
@@ -287,7 +316,7 @@ pub(crate) struct App {
     process: Option<Process>,
     pub sandbox: Arc<Sandbox>,
     state: tempfile::TempDir,
-    arguments: Vec<String>,
+    launch: Launch,
 }
 
 impl Drop for App {
@@ -305,7 +334,7 @@ impl App {
         Setup::new().start()
     }
 
-    fn start_with(sandbox: Arc<Sandbox>, arguments: Vec<String>) -> Self {
+    fn start_with(sandbox: Arc<Sandbox>, launch: Launch) -> Self {
         let state = tempfile::tempdir().unwrap();
         let compiled = shared().join("compiled");
         std::os::unix::fs::symlink(compiled, state.path().join("compiled")).unwrap();
@@ -314,17 +343,17 @@ impl App {
                 state.path(),
                 ANYWHERE,
                 &["--no-build"],
-                &arguments,
+                &launch,
             )),
             sandbox,
             state,
-            arguments,
+            launch,
         }
     }
 
     /// Another host of the same setup, with the same stand-ins and files of its own.
     pub(crate) fn twin(&self) -> Self {
-        Self::start_with(self.sandbox.clone(), self.arguments.clone())
+        Self::start_with(self.sandbox.clone(), self.launch.clone())
     }
 
     /// Kills the host, as `kill -9` does.
@@ -334,8 +363,8 @@ impl App {
 
     /// Gives a variable another value from the next start on.
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
-        self.arguments.push("--variable".to_owned());
-        self.arguments.push(format!("{name}={value}"));
+        self.launch.arguments.push("--variable".to_owned());
+        self.launch.arguments.push(format!("{name}={value}"));
     }
 
     /// Starts it again on what the store holds, at another address.
@@ -350,7 +379,7 @@ impl App {
             self.state.path(),
             address,
             &["--no-build"],
-            &self.arguments,
+            &self.launch,
         ));
     }
 
