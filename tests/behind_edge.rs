@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use app::http::Request;
 use app::socket::Socket;
-use app::sse::{Frame, Stream};
+use app::sse::{Event, Frame, Stream};
 use app::{App, Job, LIBRARY, Setup, assert_in_order, connect, eventually};
 use edge::{Body, BoxError, Edge, HttpUpstream, Upstream};
 use futures::future::BoxFuture;
@@ -233,6 +233,35 @@ fn a_stream_of_two_jobs_goes_on_when_one_of_them_is_over() {
     let ends = rest.iter().filter(|event| event.is_terminal());
     let ends: Vec<_> = ends.map(|end| (&*end.name, &end.data["jobId"])).collect();
     assert_eq!(ends, [("completed", &Value::from(other.id.as_str()))]);
+}
+
+#[test]
+fn the_clients_of_two_jobs_stay_when_one_of_them_is_deleted() {
+    let app = Setup::new()
+        .variable("provider_timeout_s", "20")
+        .tuning("failed_retention=500 stream_budget=300")
+        .variable(Front::SECRET.0, Front::SECRET.1)
+        .start();
+    app.sandbox.open_library().behave(Fault::Hang.always());
+    let front = Front::of(&app);
+    let job = app.import(&stand_ins::library(10));
+    let deleted = app.import(b"a,b\n1,2\n");
+    let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
+    let mut streams = [(); 2].map(|()| Stream::open(Request::new(front.address, "GET", &path)));
+    eventually("it is deleted", || {
+        app.get(&deleted.status_url).status() == 404
+    });
+    let mended = || front.count("edge_streams_mended_total");
+    let before = mended();
+    eventually("it is resumed after that", || mended() > before + 2);
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
+    for stream in &mut streams {
+        let ends = stream.rest().into_iter().filter(Event::is_terminal);
+        let ends: Vec<_> = ends.map(|end| end.data["jobId"].clone()).collect();
+        assert_eq!(ends, [deleted.id.as_str(), job.id.as_str()]);
+        assert!(stream.is_finished());
+    }
 }
 
 #[test]

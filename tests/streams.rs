@@ -460,9 +460,52 @@ fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
     cancel.send().data(200);
     let rest = stream.rest();
     assert!(stream.is_finished());
-    let end = rest.last().unwrap();
-    assert_eq!(end.data["jobId"], job.id.as_str());
-    assert!(end.is_terminal());
+    assert!(
+        rest.iter()
+            .all(|event| event.data["jobId"] == job.id.as_str())
+    );
+    assert!(rest.last().unwrap().is_terminal());
+}
+
+#[test]
+fn who_was_away_when_a_job_was_deleted_is_told_on_a_stream_of_several() {
+    let (app, job) = waiting("failed_retention=500");
+    let deleted = app.import(b"a,b\n1,2\n");
+    eventually("it is deleted", || {
+        app.get(&deleted.status_url).status() == 404
+    });
+    let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
+    let mut stream = app.resume(&path, Some("1,1"));
+    let end = std::iter::from_fn(|| stream.event()).find(|event| event.is_terminal());
+    let end = end.unwrap();
+    assert_eq!(end.data["jobId"], deleted.id.as_str());
+    assert_eq!(end.data["error"]["code"], "NOT_FOUND");
+    drop(stream);
+    let mut stream = app.resume(&path, Some(&end.id));
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
+    let rest = stream.rest();
+    assert!(stream.is_finished());
+    assert!(
+        rest.iter()
+            .all(|event| event.data["jobId"] == job.id.as_str())
+    );
+    assert!(rest.last().unwrap().is_terminal(), "once");
+}
+
+#[test]
+fn no_id_of_a_stream_of_several_holds_a_position_that_a_job_has_not_come_to() {
+    let (app, job) = waiting("write_delay=100");
+    let other = app.import(&stand_ins::library(10));
+    let path = format!("/api/v2/imports/stream?jobIds={},{}", job.id, other.id);
+    let mut stream = app.resume(&path, Some("0,99999"));
+    let mut told = BTreeSet::new();
+    while told.len() < 2 {
+        let event = stream.event().unwrap();
+        let (_, second) = event.id.split_once(',').unwrap();
+        assert!(second.parse::<u64>().unwrap() < 99_999, "{}", event.id);
+        told.insert(event.data["jobId"].as_str().unwrap().to_owned());
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The progress stream, of one job or of several: the events are those of each job's own stream, an
 //! id holds where the reader is in each.
 
+use std::time::Duration;
+
 use api::error::ApiError;
 use api::parked::{self, ParkedStream};
-use api::sse;
+use api::sse::{self, Spelling};
 use api::v3::Kind;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use job::effects::Clock;
-use job::{Inspection, JobId, Silence, StoreLag, Time};
+use job::{Inspection, JobId, Observer, Position, Silence, StoreLag, Time};
 use platform::stream::{self, RETRY_POLLING, StreamOptions, follow, headers, spelling};
 use platform::{Access, Exchange, Response};
 
@@ -67,31 +69,53 @@ async fn stream_of(
     let mut jobs = Vec::with_capacity(ids.len());
     let (mut ends, mut is_there, mut is_verified) = (0, false, true);
     let mut created = Vec::with_capacity(ids.len());
+    let (mut told, mut gone) = (Vec::with_capacity(ids.len()), Vec::new());
+    let are_several = ids.len() > 1;
+    // The ids of several jobs name the position in each of them, so each is to be known.
+    let until =
+        are_several.then(|| exchange.spin.monotonic() + exchange.config.settings.write_delay * 2);
     for (n, id) in ids.iter().enumerate() {
-        let inspection = match inspect(exchange, id).await {
+        let last = last.get(n).copied();
+        let Found {
+            observer,
+            inspection,
+            is_sure,
+        } = match Found::of(exchange, id, last, until).await {
             // An EventSource takes any error for final: this one is not.
             Err(error) if error.code == api::Code::ServiceBusy => {
                 return retry_later(exchange).await;
             }
-            inspection => inspection?,
+            found => found?,
         };
-        let last = last.get(n).copied();
-        let mut observer = exchange.engine().observer(last, spelling.books);
         let root = inspection.root();
         match root.filter(|root| kind.is_none_or(|kind| kind.is_of(root))) {
             Some(root) => {
                 exchange.authorize(root, Access::Open, None).await?;
                 created.push((id, root.created));
                 // What a running job does not show yet is verified as it goes.
-                is_verified &= observer.verify(root, StoreLag::Possible);
+                is_verified &= is_sure;
                 let has_everything =
                     matches!(&inspection, Inspection::Ended(end) if observer.has_everything(end));
                 ends += usize::from(!has_everything);
+                told.push(match has_everything && are_several {
+                    true => sse::OVER,
+                    false => observer.position(),
+                });
                 is_there = true;
             }
             // It was told of, and has been deleted since: the others go on.
             None if inspection == Inspection::Missing && last.is_some_and(|at| at.seq > 0) => {
                 created.push((id, Time(0)));
+                let had_end = last.is_some_and(sse::is_over);
+                if !had_end {
+                    ends += 1;
+                    gone.push((n, id));
+                }
+                told.push(if had_end {
+                    sse::OVER
+                } else {
+                    Position::default()
+                });
             }
             None => return Err(ApiError::no_such_job(id)),
         }
@@ -114,10 +138,6 @@ async fn stream_of(
         headers.insert(EDGE_ENDS, HeaderValue::from(ends));
     }
     headers.insert(EDGE_SNAPSHOTS, HeaderValue::from_static(sse::SNAPSHOTS));
-    let told: Vec<_> = jobs
-        .iter()
-        .map(|(observer, _)| observer.position())
-        .collect();
     let position = Some(spelling.id(&told)).filter(|_| is_verified);
     let key = Some(spelling.stream_key(created));
     for (name, value) in [(EDGE_POSITION, position), (STREAM_KEY, key)] {
@@ -135,8 +155,8 @@ async fn stream_of(
         watcher.may_leave(may_park)
     });
     let options = StreamOptions {
+        opening: farewells(&spelling, told, gone),
         spelling,
-        opening: Vec::new(),
         budget,
         reconnect_after,
         transport: "sse",
@@ -144,6 +164,76 @@ async fn stream_of(
     };
     follow(exchange, watchers.collect(), writer, options).await;
     Ok(None)
+}
+
+/// A job of a stream as it was found, and what its reader has had of it.
+struct Found {
+    observer: Observer,
+    inspection: Inspection,
+    /// Whether the job can have told the reader what that claims, or does not know it for sure.
+    is_sure: bool,
+}
+
+impl Found {
+    /// Looks for a job whose reader claims to be at `last`. As long as the store may lag, a job is
+    /// neither gone nor behind its reader; on a stream of several jobs that is waited for, up to
+    /// (monotonic) `until`.
+    async fn of(
+        exchange: &Exchange,
+        id: &JobId,
+        last: Option<Position>,
+        until: Option<Duration>,
+    ) -> Result<Self, ApiError> {
+        loop {
+            let lag = match until.is_none_or(|until| exchange.spin.monotonic() < until) {
+                true => StoreLag::Possible,
+                false => StoreLag::Over,
+            };
+            let inspection = inspect(exchange, id).await?;
+            let had_end = until.is_some() && last.is_some_and(sse::is_over);
+            let has = match &inspection {
+                Inspection::Ended(end) if had_end => Some(Position {
+                    seq: end.seq,
+                    books: end.stored(),
+                }),
+                // There is nothing to watch.
+                Inspection::Missing => last.map(|_| sse::OVER),
+                _ => last,
+            };
+            let mut observer = exchange.engine().observer(has, spelling(exchange).books);
+            let is_sure = match inspection.root() {
+                Some(root) => observer.verify(root, lag),
+                None => {
+                    let is_new = last.is_none_or(|at| at.seq == 0);
+                    is_new || had_end || lag == StoreLag::Over
+                }
+            };
+            if is_sure || until.is_none() {
+                return Ok(Self {
+                    observer,
+                    inspection,
+                    is_sure,
+                });
+            }
+            exchange.spin.sleep(exchange.config.settings.retry).await;
+        }
+    }
+}
+
+/// Spells the ends of jobs that are gone and whose reader, which is at these positions, has not
+/// been told what became of them.
+fn farewells(spelling: &Spelling, mut told: Vec<Position>, gone: Vec<(usize, &JobId)>) -> Vec<u8> {
+    let mut events = Vec::new();
+    for (n, id) in gone {
+        if let Some(position) = told.get_mut(n) {
+            *position = sse::OVER;
+        }
+        let error = ApiError::no_such_job(id);
+        let event = sse::refusal(&spelling.generation, std::slice::from_ref(id), &error);
+        events.extend_from_slice(format!("id: {}\n", spelling.id(&told)).as_bytes());
+        events.extend_from_slice(&event);
+    }
+    events
 }
 
 /// Spells the event that leaves a stream to an edge.

@@ -39,6 +39,19 @@ pub const ENDS: &str =
 /// The names of the events that a later one of the same job replaces.
 pub const SNAPSHOTS: &str = "initialized, processing, progress, photoscan.progress";
 
+/// The position of a reader of several jobs in one whose end it has been told, or that is gone: no
+/// job comes as far. It stays when nobody knows any more what the job had told.
+pub const OVER: Position = Position {
+    seq: 1_000_000_000,
+    books: 1_000_000_000,
+};
+
+/// Whether a reader at this position has been told [the end](OVER).
+#[must_use]
+pub fn is_over(at: Position) -> bool {
+    at.seq >= OVER.seq
+}
+
 /// Reads an event id of a stream of `jobs` jobs: the reader's position in each, in order. `None`
 /// when it is malformed.
 pub fn positions(id: &str, jobs: usize) -> Option<Vec<Position>> {

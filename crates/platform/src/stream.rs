@@ -27,7 +27,7 @@ pub const RETRY_POLLING: Duration = api::status::POLL;
 enum End {
     /// Every job is over, or its watcher was given up.
     Over,
-    /// A job does not exist any more; the others are over.
+    /// A job is not there any more, or the store does not show it; the others are over.
     Missing,
     /// The client went away.
     Left,
@@ -136,10 +136,13 @@ pub async fn follow(
         .await
         .unwrap_or(End::Left);
     match end {
-        End::Over | End::Missing | End::Left | End::Parked => writer.finish().await,
-        End::Budget => {
-            // A client that has left needs to know nothing.
-            let _ = writer.write(&sse::retry(options.reconnect_after)).await;
+        End::Over | End::Left | End::Parked => writer.finish().await,
+        // Whether a job is gone is told to whoever comes back.
+        End::Missing | End::Budget => {
+            if let End::Budget = end {
+                // A client that has left needs to know nothing.
+                let _ = writer.write(&sse::retry(options.reconnect_after)).await;
+            }
             // The app that reads these words reconnects quietly after a clean end, and gives up on
             // an error; every other reader takes a clean end for the end of everything.
             match options.spelling.generation {
@@ -177,9 +180,17 @@ async fn write_events(
     options: &StreamOptions,
     carried: &mut Carried,
 ) -> Result<End, Disconnected> {
-    let mut positions: Vec<Position> = watchers.iter().map(Watcher::position).collect();
+    let are_several = watchers.len() > 1;
+    let is_told = |watcher: &Watcher<'_, Spin>| {
+        watcher.has_everything() || are_several && sse::is_over(watcher.position())
+    };
+    let positions = watchers.iter().map(|watcher| match is_told(watcher) {
+        true if are_several => sse::OVER,
+        _ => watcher.position(),
+    });
+    let mut positions: Vec<Position> = positions.collect();
     let watchers = watchers.into_iter().enumerate();
-    let mut news = Watcher::all(watchers.filter(|(_, watcher)| !watcher.has_everything()));
+    let mut news = Watcher::all(watchers.filter(|(_, watcher)| !is_told(watcher)));
     let mut end = End::Over;
     writer.write(&sse::retry(sse::RETRY)).await?;
     if !options.opening.is_empty() {
@@ -209,7 +220,10 @@ async fn write_events(
             }
         };
         if let (Some(position), Some(at)) = (positions.get_mut(n), notification.step.position()) {
-            *position = at;
+            *position = match notification.step {
+                Step::Ended(_) if are_several => sse::OVER,
+                _ => at,
+            };
         }
         let items = match notification.step {
             Step::Ended(_) if options.spelling.wants_items(&notification.root) => {
