@@ -316,3 +316,34 @@ fn one_client_has_so_many_jobs_under_way() {
     enrich(&app).send().data(202);
     enrich(&app).send().error(429, "RATE_LIMIT_EXCEEDED");
 }
+
+/// The request with the key may turn out to be for a job of another name: the key's own job, which
+/// counts already, admits no other.
+#[test]
+fn the_key_of_a_job_under_way_admits_no_job_of_another_name() {
+    let app = waiting(Setup::new().tuning("max_jobs_per_client=1"));
+    let keyed = |body: String| {
+        let request = app.request("POST", "/api/batch-enrich");
+        let request = request.header("idempotency-key", "one");
+        request.body("application/json", body).send()
+    };
+    let named = |id: Option<&str>| {
+        let mut body = json!({"barcodes": ["9780743273565"]});
+        if let Some(id) = id {
+            body["jobId"] = json!(id);
+        }
+        // So long that its client is admitted before its name is known.
+        format!("{body}{}", " ".repeat(100_000))
+    };
+    let first = Job::of(&keyed(json!({"barcodes": ["9780743273565"]}).to_string()).data(202));
+    let before = app.job_keys();
+    for id in ["second", "third"] {
+        keyed(named(Some(id))).error(429, "RATE_LIMIT_EXCEEDED");
+    }
+    assert_eq!(app.job_keys(), before);
+    assert_eq!(
+        Job::of(&keyed(named(None)).data(202)),
+        first,
+        "it is repeated"
+    );
+}

@@ -243,15 +243,14 @@ async fn by_isbn(exchange: &Exchange, text: &str) -> Result<Response, ApiError> 
 }
 
 async fn enrich_several(exchange: &mut Exchange) -> Result<Option<Response>, ApiError> {
-    let name = JobId::from_bytes(exchange.spin.random());
-    let (body, is_admitted) = exchange.admitted_json_body(&name).await?;
+    let name = exchange.name(JobRoute::V3.made_by(), None)?.id().clone();
+    let (body, counts_as) = exchange.admitted_json_body(&name).await?;
     let asked = request::v3_books(&body, &exchange.config.settings.limits)?;
     if asked.is_async {
-        let admitted = is_admitted.then_some(&name);
-        make_of(exchange, JobRoute::V3, asked.into(), admitted).await?;
+        make_of(exchange, JobRoute::V3, asked.into(), counts_as.as_ref()).await?;
         return Ok(None);
     }
-    if !is_admitted {
+    if counts_as.is_none() {
         admit(exchange).await?;
     }
     let isbns: Vec<Isbn> = asked

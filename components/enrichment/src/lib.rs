@@ -179,17 +179,17 @@ impl JobRoute {
 async fn make(exchange: &mut Exchange, route: JobRoute) -> Result<(), ApiError> {
     // The client may name the job in the body; a key's job is known before.
     let name = exchange.name(route.made_by(), None)?.id().clone();
-    let (body, is_admitted) = exchange.admitted_json_body(&name).await?;
+    let (body, counts_as) = exchange.admitted_json_body(&name).await?;
     let asked = route.read(&body, &exchange.config.settings.limits)?;
-    make_of(exchange, route, asked, is_admitted.then_some(&name)).await
+    make_of(exchange, route, asked, counts_as.as_ref()).await
 }
 
-/// Makes a job of these books, and begins it. Its client may be `admitted` under another name.
+/// Makes a job of these books, and begins it. It may count under another name so far.
 async fn make_of(
     exchange: &mut Exchange,
     route: JobRoute,
     asked: EnrichRequest,
-    admitted: Option<&JobId>,
+    counts_as: Option<&JobId>,
 ) -> Result<(), ApiError> {
     let given = asked.job_id.is_some();
     let new = NewJob {
@@ -202,7 +202,7 @@ async fn make_of(
         client_ref: exchange.client_ref(asked.client_ref.as_deref())?,
     };
     let items = Item::distinct(asked.wanted);
-    match admitted {
+    match counts_as {
         Some(another) => client::admit_instead(exchange, another, new.name.id()).await?,
         None => client::admit(exchange, new.name.id()).await?,
     }

@@ -127,8 +127,20 @@ impl<E: Effects> Engine<'_, E> {
         self.admit_instead(client, None, job).await
     }
 
-    /// Admits `job` like [`admit`](Self::admit) when it has counted under `another` name so far:
-    /// that name no longer counts.
+    /// Whether `job` counts for `client`, who is admitted for it however many jobs it has.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn counts(&self, client: &Client, job: &JobId) -> Result<bool, StoreError> {
+        let stored = read_document(self.effects, &key(client)).await?;
+        let entries = entries(&stored, self.effects.now());
+        let (client, job) = (client.0.as_str(), job.as_str());
+        let mut own = entries.iter().filter(|entry| entry.client == client);
+        Ok(own.any(|entry| entry.job == job))
+    }
+
+    /// Admits `job` like [`admit`](Self::admit) when it has counted under `another` name so far,
+    /// which no job has: that name no longer counts.
     ///
     /// # Errors
     /// When the store fails: nothing is recorded then.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use admission::{ClientKey, is_private};
 use api::error::ApiError;
+use job::effects::Entropy;
 use job::{Client, JobId, constant_time_eq};
 
 use crate::config;
@@ -101,6 +102,27 @@ pub async fn admit_instead(
         Some(client) => admit_as(exchange, &client, Some(another), job).await,
         None => admit(exchange, job).await,
     }
+}
+
+/// Admits a request that will make a job, though maybe not that of this `name`, under a name that
+/// nobody has: that of a job that counts already would admit any other. Returns what it counts as;
+/// `None` when it does not count, or as the job of this name, which is repeated then.
+///
+/// # Errors
+/// `RATE_LIMIT_EXCEEDED`.
+pub(crate) async fn admit_until_named(
+    exchange: &Exchange,
+    name: &JobId,
+) -> Result<Option<JobId>, ApiError> {
+    let Some(client) = counted(exchange) else {
+        return Ok(None);
+    };
+    if let Ok(true) = exchange.engine().counts(&client, name).await {
+        return Ok(None);
+    }
+    let another = JobId::from_bytes(exchange.spin.random());
+    admit_as(exchange, &client, None, &another).await?;
+    Ok(Some(another))
 }
 
 /// Records a job whose client is not counted, where there is an operator to see it.

@@ -269,30 +269,34 @@ impl Exchange {
         self.body(SMALL_BODY.min(limits.max_json_bytes)).await
     }
 
-    /// Reads the whole body of a JSON request that may be long, and says whether its client was
-    /// admitted under `name`: before more of it is held than of a small one.
+    /// Reads the whole body of a JSON request that may be long, probably of the job of this `name`.
+    /// Before more of it is held than of a small one its client is admitted: the second answer is
+    /// the name under which it counts, if it does, to be replaced by the job's
+    /// ([`client::admit_instead`]).
     ///
     /// # Errors
     /// `RATE_LIMIT_EXCEEDED`; when it is too long or breaks off.
-    pub async fn admitted_json_body(&self, name: &JobId) -> Result<(Vec<u8>, bool), ApiError> {
+    pub async fn admitted_json_body(
+        &self,
+        name: &JobId,
+    ) -> Result<(Vec<u8>, Option<JobId>), ApiError> {
         let limit = self.config.settings.limits.max_json_bytes;
         let (mut body, mut bytes) = (self.request.body(), Vec::new());
         if self
             .read(&mut body, &mut bytes, SMALL_BODY.min(limit))
             .await?
         {
-            return Ok((bytes, false));
+            return Ok((bytes, None));
         }
-        let admitted = client::admit_at_once(self, name).await;
-        let whole = match admitted {
-            Ok(()) => self.read(&mut body, &mut bytes, limit).await?,
+        let counts_as = match client::admit_until_named(self, name).await {
+            Ok(counts_as) => counts_as,
             Err(refusal) => {
                 self.discard(body);
                 return Err(refusal);
             }
         };
-        match whole {
-            true => Ok((bytes, true)),
+        match self.read(&mut body, &mut bytes, limit).await? {
+            true => Ok((bytes, counts_as)),
             false => Err(self.too_large(body, limit)),
         }
     }
