@@ -5,14 +5,15 @@
 //! answered at once, by a search or a look-up of one book (`books_now`). What is no client's
 //! request is a run of the look-up stage: the engine's, with the providers as configured.
 
+use std::time::Duration;
+
 use api::accepted::{LegacyEnrichment, LegacyEnrichmentBatch};
 use api::envelope;
 use api::error::ApiError;
 use api::request;
 use books::Wanted;
-use job::{
-    Client, ContentDigest, CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root,
-};
+use job::effects::Clock;
+use job::{ContentDigest, CreateError, Item, JobId, Limits, MadeBy, NewJob, Pipeline, Root};
 use platform::attached;
 use platform::client;
 use platform::config;
@@ -22,6 +23,9 @@ use platform::runs::{self, Creation};
 mod books_now;
 mod choose;
 mod retry;
+
+/// Time after a job's creation within which a client that has lost the answer asks again.
+const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(120);
 
 platform::component!("enrichment", handle);
 
@@ -210,8 +214,14 @@ async fn make_of(
         Ok(created) => Creation::New(Box::new(created)),
         // The same key, or the same request of an app again, is the same job.
         Err(CreateError::Exists(root)) if !given || route.is_legacy() => {
-            let is_own = |client: &Client| client.is(&root.client);
-            let is_owner = (new.client.as_ref()).map_or(root.client.is_empty(), is_own);
+            let is_owner = match &new.client {
+                Some(client) => client.is(&root.client),
+                // It may be anybody's: only a lost answer is asked for so soon.
+                None => {
+                    let age = exchange.spin.now().since(root.created);
+                    root.client.is_empty() && age < ASKED_AGAIN_WITHIN
+                }
+            };
             let content = match !given || !new.token || is_owner {
                 true => ContentDigest::of_items(&items),
                 // Whoever knows the job's name can read its books, and ask for the same.
