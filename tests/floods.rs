@@ -396,15 +396,29 @@ fn the_books_of_a_status_document_are_never_in_memory_together() {
         of_status <= of_results + (1 << 20),
         "{of_status} bytes for the status, {of_results} for the results"
     );
-    // Whoever has it is told so before any of it is read.
-    let reads = || app.store_count("gets");
-    let before = reads();
-    let etag = answer.header("etag").unwrap();
-    let again = app.request("GET", &path).header("if-none-match", etag);
-    assert_eq!(again.send().status(), 304);
-    eventually("the answer is over", || status()["instances_live"] == 0);
-    let read = reads() - before;
-    assert!(read <= 3, "{read} values");
+}
+
+#[test]
+fn whoever_has_the_books_of_a_status_document_is_told_so_before_they_are_read() {
+    let app = App::start();
+    let import = app.import(&stand_ins::library(2));
+    let photo = include_bytes!("data/bookshelf-13.jpg");
+    let scan = app.request("POST", "/api/batch-scan");
+    let scan = Job::of(&scan.form("photos", "a.jpg", photo).send().data(202));
+    for (path, job) in [("/v1/csv/status/", import), ("/scan/status/", scan)] {
+        assert_eq!(app.finish(&job)["status"], "completed");
+        let ask = || app.request("GET", &format!("{path}{}", job.id));
+        let etag = ask().send().header("etag").unwrap().to_owned();
+        let live = || app.counters()["components"]["status"]["instances_live"].clone();
+        eventually("the answer is over", || live() == 0);
+        let before = app.store_count("gets");
+        let again = ask().header("if-none-match", &etag).send();
+        assert_eq!((again.status(), again.header("etag")), (304, Some(&*etag)));
+        eventually("the answer is over", || live() == 0);
+        let read = app.store_count("gets") - before;
+        assert!(read <= 3, "{path}: {read} values");
+        ask().header("if-none-match", "\"another\"").send().json();
+    }
 }
 
 /// The two who have their turns at the memory read no more than the beginning.

@@ -6,7 +6,6 @@ use api::error::ApiError;
 use api::legacy::{AroundBooks, JobState, ScanStatus};
 use api::request;
 use api::status::{Canceled, Document};
-use http::HeaderMap;
 use job::effects::Clock;
 use job::{JobId, Pipeline, Report, Root, Stage};
 use platform::{Access, Exchange, Response};
@@ -133,14 +132,19 @@ async fn scan_status(exchange: &mut Exchange, id: &JobId) -> Result<Option<Respo
     }
     exchange.authorize(&root, Access::Open, None).await?;
     let now = exchange.spin.now();
-    if root.stage == Stage::Complete {
+    let nothing = Report::default();
+    let without_books = envelope::bare(&ScanStatus::of(&root, &[], &nothing, now));
+    let etag =
+        api::status::etag_of(&[Document::of(&root).spelled(), without_books.clone()].concat());
+    if root.stage == Stage::Complete && !is_known(exchange, &etag) {
         let report = results::report(exchange, &root).await?;
         if let Some(document) = AroundBooks::of_scan(&root, &report, now) {
-            return results::send_status(exchange, &root, document, HeaderMap::new()).await;
+            return results::send_status(exchange, &root, document, validators(&etag)).await;
         }
     }
-    let nothing = Report::default();
-    Ok(Some(bare(&ScanStatus::of(&root, &[], &nothing, now))))
+    Ok(Some(crate::conditional(exchange, &etag, &root, || {
+        Response::json(200, without_books)
+    })))
 }
 
 async fn refresh(exchange: &Exchange) -> Result<Response, ApiError> {
