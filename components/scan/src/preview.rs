@@ -129,7 +129,7 @@ impl<'a> Received<'a> {
         let mut turn = (takes >= job::LONG_ENOUGH_TO_WAIT)
             .then(|| engine.compute_turn(client::counted(exchange).as_ref(), takes));
         let has_turn = match &mut turn {
-            Some(turn) => engine.wait_for_turn(turn, WAIT).await,
+            Some(turn) => engine.wait_to_read(turn, WAIT).await,
             None => true,
         };
         let answer = match has_turn {

@@ -242,6 +242,16 @@ impl<E: Effects> Engine<'_, E> {
         self.wait_until(turn, until).await
     }
 
+    /// Waits for a turn to read a file, up to `limit`, as [`Self::wait_for_turn`] does. Nothing
+    /// renews it while the file is read, so it lasts for twice the time that this takes.
+    pub async fn wait_to_read(&self, turn: &mut QueueTurn, limit: Duration) -> bool {
+        let has_turn = self.wait_for_turn(turn, limit).await;
+        if has_turn {
+            self.renew_turn_for(turn, turn.ticket.takes * 2).await;
+        }
+        has_turn
+    }
+
     /// Waits until the turn has come, up to (monotonic) `until`; whether it has.
     async fn wait_until(&self, turn: &mut QueueTurn, until: Duration) -> bool {
         loop {

@@ -1048,6 +1048,19 @@ fn previews_of_large_files_take_turns_with_the_jobs_that_compute() {
     assert!(wait(&mut third));
 }
 
+/// Nothing is renewed while a file is read.
+#[test]
+fn the_slot_of_a_preview_lasts_as_long_as_it_may_read_its_file() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let takes = job::QueueTurn::time_to_read(8_000_000, false);
+    let mut turn = engine.compute_turn(None, takes);
+    assert!(done(engine.wait_to_read(&mut turn, Duration::ZERO)));
+    let life = Duration::from_millis(world.longest_turn.get());
+    assert!(life >= takes * 2, "{life:?} for {takes:?}");
+}
+
 /// Runs of local jobs have no budget.
 #[test]
 fn who_holds_an_upload_in_memory_lets_another_run_wait_for_its_turn() {
