@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "engine/full.rs"]
+mod full;
 #[path = "engine/stopped.rs"]
 mod stopped;
 
@@ -43,6 +45,12 @@ struct World {
     longest_turn: Cell<u64>,
     /// The most bytes of values that the disk takes; 0: any number.
     most_bytes: Cell<usize>,
+    /// Time for which what was deleted still takes its room on the disk.
+    lingers: Cell<Duration>,
+    /// What was deleted and takes room until then, in bytes.
+    lingering: RefCell<Vec<(Duration, usize)>>,
+    /// What was logged.
+    logged: RefCell<Vec<(String, Value)>>,
     /// What the names of the keys that cannot be deleted begin with.
     kept: Cell<Option<&'static str>>,
     /// Whether nobody lives to see the keys that are listed.
@@ -82,6 +90,18 @@ impl World {
         let due: Vec<(Duration, String, Vec<u8>)> = due;
         let due = due.into_iter().map(|(_, key, value)| (key, value));
         self.store.borrow_mut().extend(due);
+    }
+
+    /// The bytes of what was deleted a moment ago.
+    fn still_taken(&self) -> usize {
+        let now = self.monotonic();
+        let lingering = self.lingering.borrow();
+        let left = lingering.iter().filter(|(until, _)| *until > now);
+        left.map(|(_, bytes)| bytes).sum()
+    }
+
+    fn bytes(&self) -> usize {
+        self.store.borrow().values().map(Vec::len).sum()
     }
 
     fn put(&self, key: &str, value: &Value) {
@@ -128,6 +148,7 @@ impl Store for World {
         if most > 0 {
             let others = store.iter().filter(|(other, _)| *other != key);
             let bytes = value.len() + others.map(|(_, value)| value.len()).sum::<usize>();
+            let bytes = bytes + self.still_taken();
             if bytes > most {
                 return Err(StoreError("database or disk is full".to_owned()));
             }
@@ -141,7 +162,10 @@ impl Store for World {
         if self.kept.get().is_some_and(|kept| key.starts_with(kept)) {
             return Err(StoreError("not now".to_owned()));
         }
-        self.store.borrow_mut().remove(key);
+        if let Some(value) = self.store.borrow_mut().remove(key) {
+            let until = self.monotonic() + self.lingers.get();
+            self.lingering.borrow_mut().push((until, value.len()));
+        }
         Ok(())
     }
 
@@ -185,7 +209,9 @@ impl Entropy for World {
 }
 
 impl Log for World {
-    fn log(&self, _: &str, _: Value) {}
+    fn log(&self, event: &str, line: Value) {
+        self.logged.borrow_mut().push((event.to_owned(), line));
+    }
 
     fn take_costs(&self) -> Costs {
         Costs::default()

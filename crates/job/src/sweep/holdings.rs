@@ -31,30 +31,42 @@ pub(super) struct Held {
 /// What one client holds.
 struct Holder {
     client: String,
+    /// Of all its jobs, those under way included: they are not taken.
     size: u64,
     /// Its ended jobs, the oldest last.
     jobs: Vec<Held>,
 }
 
-/// What clients hold.
+/// What clients hold, by their names.
 #[derive(Default)]
 pub(super) struct Holdings(Vec<Holder>);
 
 impl Holdings {
-    pub(super) fn add(&mut self, client: String, job: Held) {
-        let known = self.0.iter().position(|holder| holder.client == client);
-        let at = known.unwrap_or(self.0.len());
-        if known.is_none() {
-            self.0.push(Holder {
-                client,
-                size: 0,
-                jobs: Vec::new(),
-            });
-        }
+    /// Adds a job of this size, and what can be taken of it once it has `ended`.
+    pub(super) fn add(&mut self, client: String, size: u64, ended: Option<Held>) {
+        let at = self.position(&client).unwrap_or_else(|at| {
+            let jobs = Vec::new();
+            self.0.insert(
+                at,
+                Holder {
+                    client,
+                    size: 0,
+                    jobs,
+                },
+            );
+            at
+        });
         let holder = &mut self.0[at];
-        holder.size += job.size;
-        let later = holder.jobs.partition_point(|held| held.ended >= job.ended);
-        holder.jobs.insert(later, job);
+        holder.size += size;
+        if let Some(job) = ended {
+            let goes_later = |held: &Held| held.ended >= job.ended;
+            let at = holder.jobs.partition_point(goes_later);
+            holder.jobs.insert(at, job);
+        }
+    }
+
+    fn position(&self, client: &str) -> Result<usize, usize> {
+        (self.0).binary_search_by(|holder| holder.client.as_str().cmp(client))
     }
 
     /// Takes out the job that goes next to make room for a job of `asker`: the oldest of the client
@@ -91,9 +103,7 @@ impl Holdings {
     }
 
     fn size(&self, client: &str) -> u64 {
-        let mut holders = self.0.iter();
-        let own = holders.find(|holder| holder.client == client);
-        own.map_or(0, |holder| holder.size)
+        self.position(client).map_or(0, |at| self.0[at].size)
     }
 }
 
@@ -113,7 +123,7 @@ mod tests {
                 ended: Time(NOW.0 - ago * 1_000),
                 size: *size,
             };
-            holdings.add((*client).to_owned(), job);
+            holdings.add((*client).to_owned(), *size, Some(job));
         }
         holdings
     }
@@ -153,6 +163,21 @@ mod tests {
             ["a-2", "a-1"],
             "its last is a small holder's"
         );
+    }
+
+    #[test]
+    fn what_is_under_way_counts_and_is_not_taken() {
+        let held = || {
+            let mut held = holdings(&[("b", 4, 900), ("c", 2, 900)]);
+            held.add("a".to_owned(), 9, None);
+            held
+        };
+        assert_eq!(taken(held(), "a"), [] as [&str; 0]);
+        assert!(held().is_largest("a") && !held().is_largest("b"));
+        assert_eq!(taken(held(), "d"), ["b-0", "c-1"]);
+        let mut beside = held();
+        beside.add("c".to_owned(), 3, None);
+        assert_eq!(taken(beside, "c"), ["c-1", "b-0"], "its own goes first");
     }
 
     #[test]

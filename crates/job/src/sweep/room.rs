@@ -1,15 +1,16 @@
 //! Makes room in a full store: ended jobs go before they expire.
 
 use super::holdings::{Held, Holdings, Wanted};
-use super::{JOBS_PER_LONG_SWEEP, JOBS_PER_SWEEP, KeysByJob, SweepState};
-use crate::document::Root;
+use super::{JOBS_PER_LONG_SWEEP, JOBS_PER_SWEEP, JobKeys, KeysByJob, SweepState};
+use crate::delete::{KeyOwner, key_owner};
+use crate::document::{MAX_VALUE_BYTES, Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::keys;
 use crate::storage::{encode_root, read_end};
 use crate::time::Time;
 
-/// About the most ended jobs that are read to find out who holds most: any part of them shows it.
+/// About the most jobs that are read to find out who holds most: any part of them shows it.
 const MAX_READ: usize = 4_000;
 
 /// Number of pages of remembered books that go where not even an ended job's expiry can be written.
@@ -82,21 +83,25 @@ impl<E: Effects> Engine<'_, E> {
         let every = jobs.by_id.len().div_ceil(MAX_READ).max(1);
         let first = now.0 as usize % every;
         for (number, (id, held)) in jobs.by_id.iter().enumerate() {
-            if !held.ended || number % every != first {
+            if number % every != first {
                 continue;
             }
-            let Some(end) = read_end(self.effects, id).await? else {
+            let KeyOwner::Job(root) = key_owner(self.effects, id, held.ended).await? else {
                 continue;
             };
-            if end.expired(now) {
+            if root.expired(now) {
                 continue;
             }
             let size = match wanted {
-                Wanted::Bytes(_) => end.stored_bytes(),
-                _ => held.keys.len() as u64,
+                Wanted::Bytes(_) => stored_bytes(&root, held),
+                _ => held.reserved() as u64,
             };
-            let (id, ended) = (id.clone(), end.updated);
-            holdings.add(end.client, Held { id, ended, size });
+            let ended = held.ended.then(|| Held {
+                id: id.clone(),
+                ended: root.updated,
+                size,
+            });
+            holdings.add(root.client, size, ended);
         }
         Ok(holdings)
     }
@@ -121,5 +126,14 @@ impl<E: Effects> Engine<'_, E> {
             }
         }
         Ok(())
+    }
+}
+
+/// The bytes that a job takes, about. The root of one that is being received does not name what has
+/// come, which is all but root and lease.
+fn stored_bytes(root: &Root, held: &JobKeys) -> u64 {
+    match root.stage {
+        Stage::Receiving => (held.keys.len().saturating_sub(2) * MAX_VALUE_BYTES) as u64,
+        _ => root.stored_bytes(),
     }
 }

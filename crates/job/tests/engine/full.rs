@@ -1,0 +1,83 @@
+//! Stores that are full: who loses what to whom, and how much at once.
+
+use super::*;
+
+/// The results of one job.
+const RESULTS: usize = 900_000;
+
+/// Jobs of the client at this address, each with results, that have ended more than a minute ago.
+fn ended_jobs(world: &World, engine: Engine<'_, World>, names: &[String], address: &str) {
+    for name in names {
+        let id = ask(engine, name, address).unwrap();
+        end(world, &id, RESULTS);
+        world.pass(Duration::from_secs(10));
+    }
+    world.pass(Duration::from_secs(60));
+}
+
+fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{prefix}-{n:02}")).collect()
+}
+
+fn left(world: &World, names: &[String]) -> usize {
+    let is_left = |name: &&String| world.has(&format!("job/{name}/seg/1-x.0"));
+    names.iter().filter(is_left).count()
+}
+
+/// Begins to receive a file of the client at this address.
+fn upload<'a>(engine: Engine<'a, World>, id: &str, address: &str) -> Receiver<'a, World> {
+    let name = Name::Ours(JobId::parse(id).unwrap());
+    let new = NewJob {
+        client: Some(Keyring::new(b"secret").client(address)),
+        ..new_job(name, Pipeline::CsvImport, MadeBy::Imports)
+    };
+    let mut receiver = done(engine.receive(new)).unwrap();
+    done(receiver.file("library.csv")).unwrap();
+    receiver
+}
+
+/// Some of it is being received, some waits for a run.
+#[test]
+fn whoever_has_most_under_way_is_refused_and_nobody_loses_anything_for_it() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let modest = names("modest", 3);
+    ended_jobs(&world, engine, &modest, "2.2.2.2");
+    let mut receiving = upload(engine, "receiving", "1.1.1.1");
+    done(receiving.write(&vec![b'x'; 2 * RESULTS])).unwrap();
+    let mut queued = upload(engine, "queued", "1.1.1.1");
+    done(queued.write(&vec![b'x'; 2 * RESULTS])).unwrap();
+    done(queued.accept(String::new())).unwrap();
+    world.most_bytes.set(world.bytes() + 2_000);
+
+    assert!(done(receiving.write(&vec![b'x'; RESULTS])).is_err());
+    assert_eq!(left(&world, &modest), 3);
+    // Who has nothing gets in.
+    let mut third = upload(engine, "third", "3.3.3.3");
+    world.pass(Duration::from_secs(5));
+    done(third.write(&vec![b'x'; RESULTS])).unwrap();
+    assert!(left(&world, &modest) < 3);
+}
+
+#[test]
+fn jobs_under_way_count_where_keys_are_scarce() {
+    let world = World::default();
+    let settings = Settings {
+        max_keys: Some(100),
+        ..Settings::local()
+    };
+    let keyring = Keyring::new(b"secret");
+    let engine = Engine::new(&world, &settings, &keyring);
+    let modest = names("modest", 6);
+    ended_jobs(&world, engine, &modest, "2.2.2.2");
+    for number in 0..3 {
+        ask(engine, &format!("under-way-{number}"), "1.1.1.1").unwrap();
+    }
+    let refused = ask(engine, "one-more", "1.1.1.1");
+    assert!(
+        matches!(refused, Err(CreateError::StoreFull)),
+        "{refused:?}"
+    );
+    assert_eq!(left(&world, &modest), 6);
+}
