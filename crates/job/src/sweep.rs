@@ -331,9 +331,7 @@ impl<E: Effects> Engine<'_, E> {
                         && state.has_capacity(settings)
                         && self.is_still_to_be_told(id).await? => {}
                 KeyOwner::Job(_) | KeyOwner::Damaged | KeyOwner::Nothing => {
-                    held.is_deleted.set(true);
-                    self.delete_expired_job(id, &held.keys).await?;
-                    state.keys = state.keys.saturating_sub(held.reserved());
+                    self.delete_swept_job(id, held, &mut state).await?;
                     deleted += 1;
                 }
             }
@@ -349,6 +347,24 @@ impl<E: Effects> Engine<'_, E> {
             );
         }
         Ok(state)
+    }
+
+    /// Deletes a job that has expired, and logs it if the operator's webhook has not been told of
+    /// its end.
+    async fn delete_swept_job(
+        &self,
+        id: &JobId,
+        held: &JobKeys,
+        state: &mut SweepState,
+    ) -> Result<(), StoreError> {
+        if held.has_pending_webhook && self.is_still_to_be_told(id).await? {
+            let line = serde_json::json!({"level": "warn", "jobId": id, "message": "no room"});
+            self.effects.log("webhook-given-up", line);
+        }
+        held.is_deleted.set(true);
+        self.delete_expired_job(id, &held.keys).await?;
+        state.keys = state.keys.saturating_sub(held.reserved());
+        Ok(())
     }
 }
 

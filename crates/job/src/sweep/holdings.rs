@@ -26,6 +26,8 @@ pub(super) struct Held {
     pub(super) id: JobId,
     pub(super) ended: Time,
     pub(super) size: u64,
+    /// Whether the operator's webhook is still to be told of it.
+    pub(super) is_untold: bool,
 }
 
 /// What one client holds.
@@ -33,7 +35,7 @@ struct Holder {
     client: String,
     /// Of all its jobs, those under way included: they are not taken.
     size: u64,
-    /// Its ended jobs, the oldest last.
+    /// Its ended jobs, the oldest last, behind those of which nobody has been told.
     jobs: Vec<Held>,
 }
 
@@ -59,7 +61,8 @@ impl Holdings {
         let holder = &mut self.0[at];
         holder.size += size;
         if let Some(job) = ended {
-            let goes_later = |held: &Held| held.ended >= job.ended;
+            let goes_later =
+                |held: &Held| (held.is_untold, held.ended) >= (job.is_untold, job.ended);
             let at = holder.jobs.partition_point(goes_later);
             holder.jobs.insert(at, job);
         }
@@ -122,6 +125,7 @@ mod tests {
                 id: JobId::parse(&format!("{client}-{number}")).unwrap(),
                 ended: Time(NOW.0 - ago * 1_000),
                 size: *size,
+                is_untold: false,
             };
             holdings.add((*client).to_owned(), *size, Some(job));
         }
@@ -178,6 +182,21 @@ mod tests {
         let mut beside = held();
         beside.add("c".to_owned(), 3, None);
         assert_eq!(taken(beside, "c"), ["c-1", "b-0"], "its own goes first");
+    }
+
+    #[test]
+    fn jobs_that_somebody_was_told_of_go_first() {
+        let mut held = holdings(&[("a", 1, 300), ("a", 1, 200)]);
+        for (id, ago) in [("old", 900), ("new", 100)] {
+            let job = Held {
+                id: JobId::parse(id).unwrap(),
+                ended: Time(NOW.0 - ago * 1_000),
+                size: 1,
+                is_untold: true,
+            };
+            held.add("a".to_owned(), 1, Some(job));
+        }
+        assert_eq!(taken(held, "a"), ["a-0", "a-1", "old", "new"]);
     }
 
     #[test]

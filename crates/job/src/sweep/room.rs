@@ -58,8 +58,7 @@ impl<E: Effects> Engine<'_, E> {
             };
             held.is_deleted.set(true);
             self.expire(end, now, &mut pages).await?;
-            self.delete_expired_job(&job.id, &held.keys).await?;
-            state.keys = state.keys.saturating_sub(held.reserved());
+            self.delete_swept_job(&job.id, held, state).await?;
             freed += job.size;
             evicted += 1;
         }
@@ -100,6 +99,7 @@ impl<E: Effects> Engine<'_, E> {
                 id: id.clone(),
                 ended: root.updated,
                 size,
+                is_untold: held.has_pending_webhook,
             });
             holdings.add(root.client, size, ended);
         }

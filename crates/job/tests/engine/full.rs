@@ -81,3 +81,33 @@ fn jobs_under_way_count_where_keys_are_scarce() {
     );
     assert_eq!(left(&world, &modest), 6);
 }
+
+#[test]
+fn a_job_that_goes_before_the_webhook_is_told_of_it_is_logged() {
+    for hours in [1, 25] {
+        let (world, settings) = full_of_untold(hours);
+        // Of the two oldest the webhook has been told, of the others not: three must go.
+        for told in ["job-00", "job-01"] {
+            world
+                .store
+                .borrow_mut()
+                .remove(&format!("job/{told}/webhook"));
+        }
+        let settings = Settings {
+            max_keys: settings.max_keys.map(|keys| keys - 4),
+            ..settings
+        };
+        let keyring = Keyring::new(b"secret");
+        let engine = Engine::new(&world, &settings, &keyring);
+        assert!(done(engine.store_has_capacity()).unwrap());
+        let logged = world.logged.take().into_iter();
+        let lost = logged.filter(|(event, _)| event == "webhook-given-up");
+        let lost: Vec<Value> = lost.map(|(_, line)| line["jobId"].clone()).collect();
+        let gone: Vec<String> = (0..20)
+            .map(|number| format!("job-{number:02}"))
+            .filter(|id| !world.has(&format!("job/{id}/end")))
+            .collect();
+        assert!(gone.len() > 2, "{gone:?}");
+        assert_eq!(lost, gone[2..], "after {hours} h");
+    }
+}
