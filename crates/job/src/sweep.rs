@@ -48,6 +48,9 @@ const SWEEPS_PER_ROUND: usize = 20;
 /// Time after which a sweep that has inspected [`JOBS_PER_SWEEP`] jobs leaves the rest to the next.
 const LONGEST_SWEEP: Duration = Duration::from_secs(1);
 
+/// Length from which on the list of clients that were refused begins anew.
+const MAX_REFUSED: usize = 4 << 10;
+
 /// Time for which others leave the work to a sweep that has begun. One that fails, or whose process
 /// dies, leaves it to the next.
 const LONGEST_CLAIM: Duration = Duration::from_secs(10);
@@ -76,9 +79,12 @@ pub(crate) struct SweepState {
     /// The time at which a sweep has begun that nobody has seen the end of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claimed: Option<Time>,
-    /// The client that no room was made for because it holds most itself.
+    /// The clients that no room was made for because each held most itself, one a line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// The time at which the first of them was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_since: Option<Time>,
     /// Whether no room could be made for anybody.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     refuses_all: bool,
@@ -194,7 +200,7 @@ impl<E: Effects> Engine<'_, E> {
         };
         let now = self.effects.now();
         let last = state.claimed.unwrap_or_default().max(state.at);
-        let may_help = is_full && state.claimed.is_none() && state.may_make_room_for(client);
+        let may_help = is_full && state.claimed.is_none() && state.may_make_room_for(client, now);
         if last > now || now.since(last) >= INTERVAL_WHEN_FULL || may_help {
             // Others that fail now leave it to this one, if that can be noted.
             let _ = state.claimed(now).save(self.effects).await;
@@ -217,7 +223,7 @@ impl<E: Effects> Engine<'_, E> {
             .await?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        let interval = if !state.has_capacity(settings) && !state.may_make_room_for(client) {
+        let interval = if !state.has_capacity(settings) && !state.may_make_room_for(client, now) {
             INTERVAL_WHEN_FULL
         } else if settings.max_keys.is_some() {
             // The count is as old as the last sweep, so where keys are scarce every creation
@@ -229,8 +235,7 @@ impl<E: Effects> Engine<'_, E> {
             INTERVAL
         };
         let is_due = state.at > now || now.since(state.at) >= interval;
-        let is_under_way =
-            (state.claimed).is_some_and(|begun| begun <= now && now.since(begun) < LONGEST_CLAIM);
+        let is_under_way = is_recent(state.claimed, now, LONGEST_CLAIM);
         Ok((state, is_due && !is_under_way))
     }
 
@@ -285,10 +290,12 @@ impl<E: Effects> Engine<'_, E> {
             at: now,
             keys: jobs.total,
             claimed: None,
-            refused: None,
             refuses_all: false,
             ..last
         };
+        if !is_recent(state.refused_since, now, INTERVAL_WHEN_FULL) {
+            (state.refused, state.refused_since) = (None, None);
+        }
         // A clock that has jumped must not stop all sweeps.
         let latest = now.plus(UNACCEPTED_RETENTION.min(settings.retention));
         if state.after.is_none() {
@@ -388,9 +395,28 @@ impl SweepState {
     }
 
     /// Whether a sweep may make room for this client in a store that was full at the last one.
-    fn may_make_room_for(&self, client: &str) -> bool {
-        !self.refuses_all && self.refused.as_deref() != Some(client)
+    fn may_make_room_for(&self, client: &str, now: Time) -> bool {
+        let mut refused = self.refused.iter().flat_map(|refused| refused.lines());
+        let is_refused = is_recent(self.refused_since, now, INTERVAL_WHEN_FULL)
+            && refused.any(|refused| refused == client);
+        !self.refuses_all && !is_refused
     }
+
+    /// Notes that no room is made for this client for a while, because it holds most itself.
+    fn refuse(&mut self, client: &str) {
+        let refused = self.refused.get_or_insert_default();
+        if refused.len() > MAX_REFUSED {
+            refused.clear();
+        }
+        refused.push_str(client);
+        refused.push('\n');
+        self.refused_since.get_or_insert(self.at);
+    }
+}
+
+/// Whether this was less than `interval` ago; what a clock that has jumped says was not.
+fn is_recent(at: Option<Time>, now: Time, interval: Duration) -> bool {
+    at.is_some_and(|at| at <= now && now.since(at) < interval)
 }
 
 /// The keys of the store, by job.

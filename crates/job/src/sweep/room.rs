@@ -47,9 +47,10 @@ impl<E: Effects> Engine<'_, E> {
             }
         {
             let Some(job) = holdings.take(client, now) else {
-                let is_own_fault = holdings.is_largest(client);
-                state.refused = is_own_fault.then(|| client.to_owned());
-                state.refuses_all = !is_own_fault && evicted == 0;
+                match holdings.is_largest(client) {
+                    true => state.refuse(client),
+                    false => state.refuses_all = evicted == 0,
+                }
                 break;
             };
             let held = jobs.by_id.get(&job.id);

@@ -82,6 +82,35 @@ fn jobs_under_way_count_where_keys_are_scarce() {
     assert_eq!(left(&world, &modest), 6);
 }
 
+/// Two who hold as much ask in turn, ten times a second.
+#[test]
+fn clients_that_are_refused_in_turn_do_not_have_the_store_listed_each_time() {
+    let world = World::default();
+    let settings = Settings {
+        max_keys: Some(60),
+        ..Settings::local()
+    };
+    let keyring = Keyring::new(b"secret");
+    let engine = Engine::new(&world, &settings, &keyring);
+    for number in 0..18 {
+        let address = ["1.1.1.1", "2.2.2.2"][number % 2];
+        let id = ask(engine, &format!("job-{number:02}"), address).unwrap();
+        end(&world, &id, 0);
+    }
+    let before = world.lists.get();
+    for number in 0..40 {
+        let address = ["1.1.1.1", "2.2.2.2"][number % 2];
+        let refused = ask(engine, "one-more", address);
+        assert!(
+            matches!(refused, Err(CreateError::StoreFull)),
+            "{refused:?}"
+        );
+        world.pass(Duration::from_millis(100));
+    }
+    let lists = world.lists.get() - before;
+    assert!(lists <= 2, "{lists} in 4 s");
+}
+
 #[test]
 fn a_job_that_goes_before_the_webhook_is_told_of_it_is_logged() {
     for hours in [1, 25] {
