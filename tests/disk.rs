@@ -189,3 +189,84 @@ fn what_has_passed_through_a_store_leaves_it_small() {
     );
     assert!(most < before + before / 4 + 400, "{most} MB at most");
 }
+
+/// A small disk below the files of an application, where that is allowed.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn of_megabytes(size: u32, folder: &std::path::Path) -> Option<Self> {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"])
+            .arg(folder)
+            .output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder.to_owned()));
+        }
+        println!("not run: this needs the right to mount a tmpfs");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
+    }
+}
+
+/// Puts an ended job with results of so many bytes into the store of an application that is down.
+fn put_ended(store: &rusqlite::Connection, id: &str, bytes: usize) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap().as_millis()).unwrap();
+    let segment = format!("job/{id}/seg/1-x.0");
+    let root = serde_json::json!({
+        "v": 1, "id": id, "pipeline": "batch_enrichment", "route": "batch-enrich", "token": true,
+        "created": now - 900_000, "updated": now - 600_000, "expires": now + 80_000_000,
+        "stage": "complete", "seq": 3, "epoch": {"term": 1, "nonce": "x"}, "client": "greedy",
+        "segments": [{"key": segment, "count": 0, "bytes": bytes}],
+    });
+    let root = root.to_string().into_bytes();
+    let results = vec![b' '; bytes];
+    for (key, value) in [
+        (format!("job/{id}"), &root),
+        (format!("job/{id}/end"), &root),
+        (segment, &results),
+    ] {
+        let put = "INSERT INTO spin_key_value (store, key, value) VALUES ('default', ?1, ?2)";
+        store.execute(put, rusqlite::params![key, value]).unwrap();
+    }
+}
+
+/// The file becomes smaller only a moment after something was deleted, and until then there is no
+/// room for large values.
+#[test]
+fn what_is_uploaded_to_a_full_disk_costs_others_about_as_much() {
+    const RESULTS: usize = 900_000;
+    let mut app = App::start();
+    app.kill();
+    let compiled = fs::read_link(app.state().join("compiled")).unwrap();
+    let Some(_disk) = SmallDisk::of_megabytes(110, app.state()) else {
+        return;
+    };
+    std::os::unix::fs::symlink(compiled, app.state().join("compiled")).unwrap();
+    app.start_again();
+    app.kill();
+    let store = rusqlite::Connection::open(app.state().join("sqlite_key_value.db")).unwrap();
+    for number in 0..90 {
+        put_ended(&store, &format!("greedy-{number:02}"), RESULTS);
+    }
+    store.close().unwrap();
+    app.start_again();
+    let photo = marked("a-mark", 7 << 20);
+    let request = app.request("POST", "/api/batch-scan");
+    let request = request.header("x-ai-provider", "barcode");
+    let answer = form(request, &[photo.as_slice(); 5]).send();
+    let left = usize::try_from(app.result_bytes()).unwrap() / RESULTS;
+    println!("{} of 90 are left: {}", left, answer.status());
+    finish(&app, &Job::of(&answer.data(202)));
+    let gone = (90 - left) * RESULTS;
+    assert!(gone <= 35 * 1_100_000 + (16 << 20), "{gone} bytes");
+    app.kill();
+}

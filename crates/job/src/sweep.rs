@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::holdings::Wanted;
+pub(crate) use self::room::FREED_AT_ONCE;
 use crate::delete::{KeyOwner, key_owner};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
@@ -88,6 +89,9 @@ pub(crate) struct SweepState {
     /// Whether no room could be made for anybody.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     refuses_all: bool,
+    /// The time at which a sweep has last deleted anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    freed: Option<Time>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
@@ -164,7 +168,10 @@ impl<E: Effects> Engine<'_, E> {
     pub(crate) async fn store_has_capacity_for(&self, client: &str) -> Result<bool, StoreError> {
         let (state, is_due) = self.sweep_state(client).await?;
         match is_due {
-            true => self.sweep_now(state, Wanted::Keys(client)).await,
+            true => {
+                let swept = self.sweep_now(state, Wanted::Keys(client)).await?;
+                Ok(swept.has_capacity(self.settings))
+            }
             false => Ok(state.has_capacity(self.settings)),
         }
     }
@@ -190,26 +197,46 @@ impl<E: Effects> Engine<'_, E> {
 
     /// Sweeps after the store has failed a write for this client, unless one was a moment ago:
     /// where the disk is full of what has expired, no job is created, so none ends whose run would
-    /// sweep. If the store `is_full` and nothing has expired, ended jobs of whoever holds most go.
+    /// sweep. If the store `is_full`, it makes room.
     pub(crate) async fn sweep_for_space(&self, is_full: bool, client: &str) {
-        if self.settings.max_keys.is_some() && !is_full {
-            return;
+        if is_full || self.settings.max_keys.is_none() {
+            self.make_room(is_full.then_some(client), false).await;
         }
-        let Ok((state, _)) = self.sweep_state(client).await else {
-            return;
+    }
+
+    /// Sweeps for a write that the store has failed: when it is time, or when the store is full for
+    /// this `client`. If nothing has expired then, ended jobs of whoever holds most go. Whether the
+    /// write may be tried again soon: something has gone, is going, or went a moment ago and may
+    /// still have to leave the disk. More goes only after that moment, unless the client `has_used`
+    /// what it was given.
+    pub(crate) async fn make_room(&self, client: Option<&str>, has_used: bool) -> bool {
+        let Engine {
+            effects, settings, ..
+        } = *self;
+        let asker = client.unwrap_or_default();
+        let Ok((state, _)) = self.sweep_state(asker).await else {
+            return false;
         };
-        let now = self.effects.now();
+        let now = effects.now();
+        let is_open = state.may_make_room_for(asker, now);
+        let is_coming = !has_used && is_recent(state.freed, now, settings.write_delay * 3);
+        let may_help = client.is_some() && state.claimed.is_none() && is_open && !is_coming;
         let last = state.claimed.unwrap_or_default().max(state.at);
-        let may_help = is_full && state.claimed.is_none() && state.may_make_room_for(client, now);
-        if last > now || now.since(last) >= INTERVAL_WHEN_FULL || may_help {
-            // Others that fail now leave it to this one, if that can be noted.
-            let _ = state.claimed(now).save(self.effects).await;
-            let wanted = match is_full {
-                true => Wanted::Bytes(client),
-                false => Wanted::Nothing,
-            };
-            let _ = self.sweep_now(state, wanted).await;
+        if is_recent(Some(last), now, INTERVAL_WHEN_FULL) && !may_help {
+            return is_open || is_coming;
         }
+        // Others that fail now leave it to this one. Where not even that can be noted, they do the
+        // same at the same time, so each takes little.
+        let is_noted = state.claimed(now).save(effects).await.is_ok();
+        let wanted = match client {
+            Some(client) if is_noted => Wanted::Bytes(client, JOBS_PER_LONG_SWEEP),
+            Some(client) => Wanted::Bytes(client, 1),
+            None => Wanted::Nothing,
+        };
+        let swept = self.sweep_now(state, wanted).await;
+        swept.is_ok_and(|state| {
+            state.freed == Some(state.at) || state.may_make_room_for(asker, state.at)
+        })
     }
 
     /// What the last sweep saw, and whether the next one is due when this client asks.
@@ -239,8 +266,12 @@ impl<E: Effects> Engine<'_, E> {
         Ok((state, is_due && !is_under_way))
     }
 
-    /// Sweeps, and makes room for what is wanted; returns whether there is capacity then.
-    async fn sweep_now(&self, state: SweepState, wanted: Wanted<'_>) -> Result<bool, StoreError> {
+    /// Sweeps, and makes room for what is wanted; returns what is to be seen then.
+    async fn sweep_now(
+        &self,
+        state: SweepState,
+        wanted: Wanted<'_>,
+    ) -> Result<SweepState, StoreError> {
         let Engine {
             effects, settings, ..
         } = *self;
@@ -252,7 +283,7 @@ impl<E: Effects> Engine<'_, E> {
             let mut state = self.sweep(&jobs, state, now).await?;
             // What has expired may have been enough: the next refusal tells.
             let is_full = match wanted {
-                Wanted::Bytes(_) => state.keys == jobs.total,
+                Wanted::Bytes(..) => state.keys == jobs.total,
                 Wanted::Keys(_) | Wanted::Nothing => !state.has_capacity(settings),
             };
             if is_full {
@@ -271,7 +302,7 @@ impl<E: Effects> Engine<'_, E> {
         let mut state = swept?;
         state.untold = untold.len();
         state.save(effects).await?;
-        Ok(state.has_capacity(settings))
+        Ok(state)
     }
 
     /// Deletes some of the jobs that have expired. Jobs are inspected in turn, a few with each
@@ -371,6 +402,7 @@ impl<E: Effects> Engine<'_, E> {
         held.is_deleted.set(true);
         self.delete_expired_job(id, &held.keys).await?;
         state.keys = state.keys.saturating_sub(held.reserved());
+        state.freed = Some(state.at);
         Ok(())
     }
 }

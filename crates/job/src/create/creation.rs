@@ -1,5 +1,6 @@
 //! The protocol of creating a job: its name, its first root and lease, its acceptance.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::keys;
 use crate::lease::Lease;
 use crate::secret::Client;
 use crate::storage::{Stop, delete_parts_missing_from, encode_root, existing, read_root};
-use crate::sweep::UNACCEPTED_RETENTION;
+use crate::sweep::{FREED_AT_ONCE, UNACCEPTED_RETENTION};
 
 /// Longest silence of a job while its upload is being received.
 pub(super) const UPLOAD_FRESHNESS: Duration = Duration::from_secs(120);
@@ -105,6 +106,8 @@ pub(crate) struct Creation<'a, E> {
     expired: Option<Root>,
     /// The root of another creation under this name that has not been accepted.
     rival: Option<Root>,
+    /// The bytes that the store has taken of it since it last had room made.
+    pub(super) taken: Cell<u64>,
 }
 
 impl<'a, E: Effects> Creation<'a, E> {
@@ -115,6 +118,7 @@ impl<'a, E: Effects> Creation<'a, E> {
             new: new.clone(),
             expired: None,
             rival: None,
+            taken: Cell::new(0),
         };
         creation.rival = creation.check_name(None).await?;
         if new.name.is_contended() {
@@ -155,20 +159,23 @@ impl<'a, E: Effects> Creation<'a, E> {
     }
 
     /// Deletes what has expired when this is a failure of the store, and makes room when it is
-    /// full; whether the write may be tried again.
+    /// full; whether the write may be tried again soon.
     pub(super) async fn make_room_after(&self, error: &StoreError) -> bool {
-        let is_full = error.is_full();
-        self.engine.sweep_for_space(is_full, self.client()).await;
-        is_full
+        if !error.is_full() {
+            self.engine.sweep_for_space(false, "").await;
+            return false;
+        }
+        let has_used = self.taken.replace(0) >= FREED_AT_ONCE / 2;
+        self.engine.make_room(Some(self.client()), has_used).await
     }
 
-    /// Writes the root, unless another job has the name; once more where room could be made for it.
-    /// The time of an accepted job begins then.
+    /// Writes the root, unless another job has the name; again for a while where room is made for
+    /// it. The time of an accepted job begins then.
     pub(super) async fn write_root(&self, root: &mut Root) -> Result<(), CreateError> {
         let Engine {
             effects, settings, ..
         } = self.engine;
-        let mut may_repeat = true;
+        let until = effects.monotonic() + settings.write_delay * 4;
         loop {
             // The name is checked before the clock is read: the check takes time.
             self.check_name(Some(&root.epoch)).await?;
@@ -181,10 +188,10 @@ impl<'a, E: Effects> Creation<'a, E> {
             let Err(error) = effects.set(&keys::root(&root.id), &bytes).await else {
                 return Ok(());
             };
-            if !self.make_room_after(&error).await || !may_repeat {
+            if !self.make_room_after(&error).await || effects.monotonic() >= until {
                 return Err(error.into());
             }
-            may_repeat = false;
+            effects.sleep(settings.retry).await;
         }
     }
 

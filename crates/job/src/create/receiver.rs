@@ -172,6 +172,8 @@ impl<'a, E: Effects> Receiver<'a, E> {
                 self.is_sure_from = Some(now + settings.write_delay);
             }
             written?;
+            let taken = &self.creation.taken;
+            taken.set(taken.get() + self.buffer.len() as u64);
         }
         self.buffer.clear();
         Ok(())

@@ -16,8 +16,9 @@ pub(super) enum Wanted<'a> {
     Nothing,
     /// One more job of this client, where the number of keys is limited.
     Keys(&'a str),
-    /// The bytes of a request of this client: the store has said that it is full.
-    Bytes(&'a str),
+    /// The bytes of a request of this client, by so many jobs at most: the store has said that it
+    /// is full.
+    Bytes(&'a str, usize),
 }
 
 /// An ended job, and how much it takes of what is scarce: keys or bytes.

@@ -1,7 +1,7 @@
 //! Makes room in a full store: ended jobs go before they expire.
 
 use super::holdings::{Held, Holdings, Wanted};
-use super::{JOBS_PER_LONG_SWEEP, JOBS_PER_SWEEP, JobKeys, KeysByJob, SweepState};
+use super::{JOBS_PER_SWEEP, JobKeys, KeysByJob, SweepState};
 use crate::delete::{KeyOwner, key_owner};
 use crate::document::{MAX_VALUE_BYTES, Root, Stage};
 use crate::effects::{Effects, StoreError};
@@ -18,7 +18,7 @@ const MAX_READ: usize = 4_000;
 const PAGES_GIVEN_UP: usize = 4;
 
 /// The bytes that are freed when the store is full: as many as a large library has.
-const FREED_AT_ONCE: u64 = 8 << 20;
+pub(crate) const FREED_AT_ONCE: u64 = 8 << 20;
 
 impl<E: Effects> Engine<'_, E> {
     /// Deletes ended jobs of whoever holds most until there is room for what is wanted.
@@ -34,7 +34,7 @@ impl<E: Effects> Engine<'_, E> {
         let (client, most) = match wanted {
             Wanted::Nothing => return Ok(()),
             Wanted::Keys(client) => (client, JOBS_PER_SWEEP),
-            Wanted::Bytes(client) => (client, JOBS_PER_LONG_SWEEP),
+            Wanted::Bytes(client, most) => (client, most),
         };
         let now = effects.now();
         let mut holdings = self.holdings(jobs, wanted, now).await?;
@@ -42,7 +42,7 @@ impl<E: Effects> Engine<'_, E> {
         let (mut evicted, mut freed) = (0, 0);
         while evicted < most
             && match wanted {
-                Wanted::Bytes(_) => freed < FREED_AT_ONCE,
+                Wanted::Bytes(..) => freed < FREED_AT_ONCE,
                 _ => !state.has_capacity(settings),
             }
         {
@@ -93,7 +93,7 @@ impl<E: Effects> Engine<'_, E> {
                 continue;
             }
             let size = match wanted {
-                Wanted::Bytes(_) => stored_bytes(&root, held),
+                Wanted::Bytes(..) => stored_bytes(&root, held),
                 _ => held.reserved() as u64,
             };
             let ended = held.ended.then(|| Held {

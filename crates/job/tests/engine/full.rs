@@ -82,6 +82,66 @@ fn jobs_under_way_count_where_keys_are_scarce() {
     assert_eq!(left(&world, &modest), 6);
 }
 
+/// As of a file that is made smaller after a while.
+#[test]
+fn room_that_comes_late_is_waited_for_and_made_once() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let greedy = names("greedy", 60);
+    ended_jobs(&world, engine, &greedy, "1.1.1.1");
+    world.most_bytes.set(world.bytes() + RESULTS / 2);
+    world.lingers.set(Duration::from_secs(1));
+    // As many as have 8 MB.
+    let mut first = upload(engine, "first", "2.2.2.2");
+    done(first.write(&vec![b'x'; 7 * RESULTS])).unwrap();
+    assert_eq!(left(&world, &greedy), 50);
+    // What was given is used up, and more is made at once.
+    done(first.write(&vec![b'x'; 7 * RESULTS])).unwrap();
+    assert_eq!(left(&world, &greedy), 40);
+    done(first.accept(String::new())).unwrap();
+}
+
+#[test]
+fn a_disk_that_stays_full_for_long_costs_little() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let greedy = names("greedy", 99);
+    ended_jobs(&world, engine, &greedy, "1.1.1.1");
+    world.most_bytes.set(world.bytes() + RESULTS / 2);
+    world.lingers.set(Duration::from_secs(60));
+    let began = world.monotonic();
+    for number in 0..3 {
+        let mut upload = upload(engine, &format!("upload-{number}"), "2.2.2.2");
+        assert!(done(upload.write(&vec![b'x'; RESULTS])).is_err());
+        done(upload.abandon());
+    }
+    let seconds = (world.monotonic() - began).as_secs() as usize;
+    let gone = 99 - left(&world, &greedy);
+    assert!(gone <= 10 * (seconds * 2 / 3 + 1), "{gone} in {seconds} s");
+    assert!(gone < 80, "{gone}");
+}
+
+/// Somebody else's sweep has begun, whose room comes a moment later.
+#[test]
+fn a_job_waits_for_the_room_that_another_makes() {
+    let world = World::default();
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let greedy = names("greedy", 5);
+    ended_jobs(&world, engine, &greedy, "1.1.1.1");
+    world.put(
+        "sweep",
+        &json!({"at": world.now().0, "keys": 9, "claimed": world.now().0}),
+    );
+    world.most_bytes.set(world.bytes());
+    world.lingers.set(Duration::from_millis(500));
+    done(world.delete("job/greedy-00/seg/1-x.0")).unwrap();
+    ask(engine, "late", "2.2.2.2").unwrap();
+    assert_eq!(left(&world, &greedy), 4, "the others stay");
+}
+
 /// Two who hold as much ask in turn, ten times a second.
 #[test]
 fn clients_that_are_refused_in_turn_do_not_have_the_store_listed_each_time() {
