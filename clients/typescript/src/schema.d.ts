@@ -4964,6 +4964,11 @@ export interface components {
              * @description Number of commits so far.
              */
             commits: number;
+            /**
+             * @description What has happened since the job was created, in order: 32 moments at most, of more without
+             *     the oldest commits. A run that has committed nothing is not among them.
+             */
+            course: components["schemas"]["TimelineMoment"][];
             /** @description Time at which the job and its results are forgotten. */
             expiresAt: components["schemas"]["Moment"];
             /** @description The job. */
@@ -5011,6 +5016,28 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /** @constant */
             success: true;
+        };
+        /** @description One moment of a job's course. */
+        TimelineMoment: {
+            /** @description The time. */
+            at: components["schemas"]["Moment"];
+            /**
+             * Format: uint64
+             * @description Number of photos that have been looked at, or of items that are final.
+             */
+            done?: number;
+            /**
+             * @description What happened: `handed-over` and `claimed` say how a run has got the job, `analyzed` and
+             *     `looked-up` that it has committed, `waits` that the job waits for a provider from then on.
+             */
+            event: string;
+            /** @description The provider. */
+            provider?: string;
+            /**
+             * Format: uint64
+             * @description The term of the run that began.
+             */
+            term?: number;
         };
         /** @description Data of `timeout`: the stream ends because nothing happens; the job may go on. */
         TimeoutEvent: {

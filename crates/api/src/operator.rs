@@ -358,7 +358,7 @@ pub struct Committed {
 /// One moment of a job's course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Moment<'a> {
+pub struct TimelineMoment<'a> {
     /// The time.
     pub at: Iso,
     /// What happened: `handed-over` and `claimed` say how a run has got the job, `analyzed` and
@@ -375,7 +375,7 @@ pub struct Moment<'a> {
     pub provider: Option<&'a str>,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> TimelineMoment<'a> {
     fn of(created: Time, moment: job::Moment<'a>) -> Self {
         let (event, term, done, provider) = match moment.event {
             Event::HandedOver(term) => ("handed-over", Some(term), None, None),
@@ -412,9 +412,9 @@ pub struct Timeline<'a> {
     /// Time at which the next commit is expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_commit_at: Option<Iso>,
-    /// What has happened since the job was created, in order: at most 32 moments. Of
-    /// more the oldest commits are left out; a run that has committed nothing is not among them.
-    pub course: Vec<Moment<'a>>,
+    /// What has happened since the job was created, in order: 32 moments at most, of more without
+    /// the oldest commits. A run that has committed nothing is not among them.
+    pub course: Vec<TimelineMoment<'a>>,
     /// Results that are stored, in their order: while the job runs, those of each commit.
     pub results: Vec<Committed>,
     /// Number of requests to each provider.
@@ -463,7 +463,7 @@ impl<'a> Timeline<'a> {
             leased_until: detail.leased_until.map(Iso),
             next_commit_at: root.due.filter(|_| !root.stage.is_terminal()).map(Iso),
             course: (root.course.moments())
-                .map(|moment| Moment::of(root.created, moment))
+                .map(|moment| TimelineMoment::of(root.created, moment))
                 .collect(),
             results: results.collect(),
             requests: requests.map(|(name, n)| (name.as_str(), *n)).collect(),
