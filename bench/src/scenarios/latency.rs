@@ -60,8 +60,8 @@ pub(super) async fn sse(compiled: &CompiledApp, report: &mut Report) -> anyhow::
         delay: Duration::from_millis(500),
         ..Setup::default()
     };
-    let logs = many_jobs(compiled, slow, 100, 1_200, Duration::ZERO).await?;
-    let what = "the same at once, 6 times the books";
+    let logs = many_jobs(compiled, slow, 100, 600, Duration::ZERO).await?;
+    let what = "the same at once, 3 times the books";
     report.add(Figure::of(name, what, "ms", &logs).against(&native));
     thousand_jobs(compiled, report).await
 }
