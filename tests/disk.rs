@@ -225,7 +225,7 @@ fn put_ended(store: &rusqlite::Connection, id: &str, bytes: usize) {
         "v": 1, "id": id, "pipeline": "batch_enrichment", "route": "batch-enrich", "token": true,
         "created": now - 900_000, "updated": now - 600_000, "expires": now + 80_000_000,
         "stage": "complete", "seq": 3, "epoch": {"term": 1, "nonce": "x"}, "client": "greedy",
-        "segments": [{"key": segment, "count": 0, "bytes": bytes}],
+        "segments": [{"key": segment, "count": 0, "bytes": bytes}], "fresh_until": now,
     });
     let root = root.to_string().into_bytes();
     let results = vec![b' '; bytes];

@@ -424,11 +424,11 @@ fn whoever_has_the_books_of_a_status_document_is_told_so_before_they_are_read() 
 /// The two who have their turns at the memory read no more than the beginning.
 #[test]
 fn who_reads_large_results_too_slowly_leaves_their_memory_to_others() {
-    let app = App::start();
+    let app = Setup::new().variable("edge_secret", "of-the-test").start();
     let job = app.import(&stand_ins::library(9_000));
     assert_eq!(app.finish(&job)["status"], "completed");
     let query = format!("jobId={}&token={}&schema=1.0.0", job.id, job.token);
-    let end = "host: localhost\r\nconnection: close\r\n\r\n";
+    let end = "host: localhost\r\nx-edge-secret: of-the-test\r\nconnection: close\r\n\r\n";
     let ask = format!("GET /ws/session?{query} HTTP/1.1\r\n{end}");
     let begin = || {
         let mut stream = TcpStream::connect(app.address()).unwrap();
