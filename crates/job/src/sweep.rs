@@ -12,7 +12,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::holdings::Wanted;
-pub(crate) use self::room::FREED_AT_ONCE;
 use crate::delete::{KeyOwner, key_owner};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
@@ -48,6 +47,9 @@ const SWEEPS_PER_ROUND: usize = 20;
 
 /// Time after which a sweep that has inspected [`JOBS_PER_SWEEP`] jobs leaves the rest to the next.
 const LONGEST_SWEEP: Duration = Duration::from_secs(1);
+
+/// The bytes that are freed when the store is full: as many as a large library has.
+pub(crate) const FREED_AT_ONCE: u64 = 8 << 20;
 
 /// Length from which on the list of clients that were refused begins anew.
 const MAX_REFUSED: usize = 4 << 10;

@@ -1,7 +1,7 @@
 //! Makes room in a full store: ended jobs go before they expire.
 
 use super::holdings::{Held, Holdings, Wanted};
-use super::{JOBS_PER_SWEEP, JobKeys, KeysByJob, SweepState};
+use super::{FREED_AT_ONCE, JOBS_PER_SWEEP, JobKeys, KeysByJob, SweepState};
 use crate::delete::{KeyOwner, key_owner};
 use crate::document::{MAX_VALUE_BYTES, Root, Stage};
 use crate::effects::{Effects, StoreError};
@@ -16,9 +16,6 @@ const MAX_READ: usize = 4_000;
 /// Number of pages of remembered books that go where not even an ended job's expiry can be written.
 /// Together they are larger than a value that just did not fit.
 const PAGES_GIVEN_UP: usize = 4;
-
-/// The bytes that are freed when the store is full: as many as a large library has.
-pub(crate) const FREED_AT_ONCE: u64 = 8 << 20;
 
 impl<E: Effects> Engine<'_, E> {
     /// Deletes ended jobs of whoever holds most until there is room for what is wanted.
