@@ -260,12 +260,20 @@ fn what_is_uploaded_to_a_full_disk_costs_others_about_as_much() {
     store.close().unwrap();
     app.start_again();
     let photo = marked("a-mark", 7 << 20);
-    let request = app.request("POST", "/api/batch-scan");
-    let request = request.header("x-ai-provider", "barcode");
-    let answer = form(request, &[photo.as_slice(); 5]).send();
+    let send = || {
+        let request = app.request("POST", "/api/batch-scan");
+        let request = request.header("x-ai-provider", "barcode");
+        form(request, &[photo.as_slice(); 5]).send()
+    };
+    let mut answers = vec![send()];
+    // The file may need longer to become smaller than a client is kept waiting.
+    while answers[answers.len() - 1].status() == 503 && answers.len() < 10 {
+        thread::sleep(Duration::from_secs(2));
+        answers.push(send());
+    }
     let left = usize::try_from(app.result_bytes()).unwrap() / RESULTS;
-    println!("{} of 90 are left: {}", left, answer.status());
-    finish(&app, &Job::of(&answer.data(202)));
+    println!("{left} of 90 are left, asked {} times", answers.len());
+    finish(&app, &Job::of(&answers.remove(answers.len() - 1).data(202)));
     let gone = (90 - left) * RESULTS;
     assert!(gone <= 35 * 1_100_000 + (16 << 20), "{gone} bytes");
     app.kill();
