@@ -442,6 +442,20 @@ fn a_stream_that_finds_no_room_says_the_state_and_when_to_come_back() {
     }
 }
 
+/// A stream of several jobs, of which the others have ended, brings what is left of this one, which
+/// is canceled, and is over with it.
+fn assert_goes_on_with(app: &App, job: &Job, stream: &mut Stream) {
+    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
+    cancel.send().data(200);
+    let rest = stream.rest();
+    assert!(stream.is_finished());
+    assert!(
+        rest.iter()
+            .all(|event| event.data["jobId"] == job.id.as_str())
+    );
+    assert!(rest.last().unwrap().is_terminal());
+}
+
 #[test]
 fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
     let (app, job) = waiting("failed_retention=500");
@@ -455,16 +469,7 @@ fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
     eventually("it is deleted", || {
         app.get(&deleted.status_url).status() == 404
     });
-    let mut stream = app.resume(&path, Some(&end.id));
-    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
-    cancel.send().data(200);
-    let rest = stream.rest();
-    assert!(stream.is_finished());
-    assert!(
-        rest.iter()
-            .all(|event| event.data["jobId"] == job.id.as_str())
-    );
-    assert!(rest.last().unwrap().is_terminal());
+    assert_goes_on_with(&app, &job, &mut app.resume(&path, Some(&end.id)));
 }
 
 #[test]
@@ -481,16 +486,7 @@ fn who_was_away_when_a_job_was_deleted_is_told_on_a_stream_of_several() {
     assert_eq!(end.data["jobId"], deleted.id.as_str());
     assert_eq!(end.data["error"]["code"], "NOT_FOUND");
     drop(stream);
-    let mut stream = app.resume(&path, Some(&end.id));
-    let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
-    cancel.send().data(200);
-    let rest = stream.rest();
-    assert!(stream.is_finished());
-    assert!(
-        rest.iter()
-            .all(|event| event.data["jobId"] == job.id.as_str())
-    );
-    assert!(rest.last().unwrap().is_terminal(), "once");
+    assert_goes_on_with(&app, &job, &mut app.resume(&path, Some(&end.id)));
 }
 
 #[test]

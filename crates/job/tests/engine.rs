@@ -17,7 +17,7 @@ use job::effects::{
     RunRequest, Store, StoreError, Turn,
 };
 use job::{
-    Cancellation, ContentDigest, CreateError, CsvAnalysis, Engine, FailureCode, HandOver,
+    Cancellation, Client, ContentDigest, CreateError, CsvAnalysis, Engine, FailureCode, HandOver,
     Inspection, Item, JobId, Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome,
     Pipeline, Receiver, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Webhook,
     Worker,
@@ -953,8 +953,19 @@ fn a_name_deleted_and_used_again_at_once_has_another_token_each_time() {
 
 /// A job whose library comes next.
 fn receiving_a_library(engine: Engine<'_, World>) -> Receiver<'_, World> {
-    let id = JobId::from_bytes([1; 16]);
-    let new = new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports);
+    receiving_a_library_of(engine, JobId::from_bytes([1; 16]), None)
+}
+
+/// The same, of this name and client.
+fn receiving_a_library_of(
+    engine: Engine<'_, World>,
+    id: JobId,
+    client: Option<Client>,
+) -> Receiver<'_, World> {
+    let new = NewJob {
+        client,
+        ..new_job(Name::Ours(id), Pipeline::CsvImport, MadeBy::Imports)
+    };
     let mut receiver = done(engine.receive(new)).unwrap();
     done(receiver.file("library.csv")).unwrap();
     receiver

@@ -26,14 +26,8 @@ fn left(world: &World, names: &[String]) -> usize {
 
 /// Begins to receive a file of the client at this address.
 fn upload<'a>(engine: Engine<'a, World>, id: &str, address: &str) -> Receiver<'a, World> {
-    let name = Name::Ours(JobId::parse(id).unwrap());
-    let new = NewJob {
-        client: Some(Keyring::new(b"secret").client(address)),
-        ..new_job(name, Pipeline::CsvImport, MadeBy::Imports)
-    };
-    let mut receiver = done(engine.receive(new)).unwrap();
-    done(receiver.file("library.csv")).unwrap();
-    receiver
+    let client = Keyring::new(b"secret").client(address);
+    receiving_a_library_of(engine, JobId::parse(id).unwrap(), Some(client))
 }
 
 /// Some of it is being received, some waits for a run.
