@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::JobId;
 use crate::time::{Time, millis};
 
-/// Largest number of entries that are kept, so that the document stays small.
-const MAX_ENTRIES: usize = 500;
+/// Largest number of entries that are kept. Everybody who waits reads them at each look, and keeps
+/// the memory that this takes: it is what hundreds who wait cost. They last for longer than the
+/// others, who wait outside, look away.
+const MAX_ENTRIES: usize = 64;
 
 /// Length, in milliseconds, above which work is long, and leaves one place to shorter work.
 const LONG: u64 = 1_000;
@@ -36,8 +38,8 @@ pub(super) struct Ticket {
     pub(super) came: Time,
     /// Estimated time of the work on a machine that does nothing else.
     pub(super) takes: Duration,
-    /// Place in the order of the queue, as first entered: an entry that the store has lost is
-    /// written again with it.
+    /// Place in the order of the queue, as first asked for: an entry that the store has lost is
+    /// written again with it, and who waits outside comes in before those who ask later.
     pub(super) place: Option<u64>,
     pub(super) is_admitted: bool,
 }
@@ -141,7 +143,10 @@ impl Queue {
             None if self.has_room_for(ticket) => self.enter(ticket, now.plus(life)),
             // Too many wait to be told apart; who computes already goes on.
             None if ticket.is_admitted => return (Standing::Admitted, false),
-            None => return (Standing::Waits(MAX_ENTRIES), false),
+            None => {
+                ticket.place = Some(self.place_of(ticket));
+                return (Standing::Waits(MAX_ENTRIES), false);
+            }
         };
         let entry = &mut self.entries[at];
         ticket.place = Some(entry.place);
@@ -161,12 +166,11 @@ impl Queue {
         (look, changed)
     }
 
-    /// The place of who enters now.
+    /// The place of who enters now: the one asked for before, unless the clock has begun anew.
     fn place_of(&self, ticket: &Ticket) -> u64 {
-        ticket.place.unwrap_or_else(|| {
-            let ahead = self.ahead.get(&ticket.share).copied();
-            ahead.unwrap_or_default().max(self.now) + takes(ticket)
-        })
+        let ahead = self.ahead.get(&ticket.share).copied();
+        let new = ahead.unwrap_or_default().max(self.now) + takes(ticket);
+        ticket.place.map_or(new, |place| place.min(new))
     }
 
     /// Whether there is room for one more. In a full queue who would be last gives way.
@@ -436,6 +440,33 @@ mod tests {
         );
         assert!(changed);
         assert_eq!(queue.entries.len(), MAX_ENTRIES);
+    }
+
+    /// What each of hundreds reads, and holds, at every look.
+    #[test]
+    fn a_thousand_who_wait_read_little() {
+        let mut queue = Queue::default();
+        let mut tickets: Vec<Ticket> = (0..1_000)
+            .map(|n| ticket(&format!("{n:036}"), &format!("{n:043}"), n, 2_300))
+            .collect();
+        enter(&mut queue, &mut tickets);
+        let bytes = serde_json::to_vec(&queue).unwrap().len();
+        assert!(bytes <= 20_000, "{bytes}");
+        let order = order(&mut queue, &mut tickets, TWO);
+        assert!(order.is_sorted(), "in the order in which they came");
+    }
+
+    #[test]
+    fn who_waits_outside_is_no_later_when_the_clock_begins_anew() {
+        let mut queue = Queue::default();
+        let mut outside = ticket("outside", "a", 0, 10);
+        outside.place = Some(1_000_000);
+        queue.look(&mut outside, at(0), LIFE, Slots { all: 0, long: 0 });
+        let mut later = ticket("later", "b", 1, 10);
+        assert_eq!(
+            queue.look(&mut later, at(1), LIFE, ONE).0,
+            Standing::Waits(1)
+        );
     }
 
     #[test]
