@@ -49,12 +49,7 @@ impl Answers {
     }
 
     /// Notes everything that a socket says to its end.
-    fn note_socket(&mut self, app: &App, schema: &str, query: &str, protocol: &str, kind: &str) {
-        let headers = [("sec-websocket-protocol", protocol)];
-        let headers = &headers[usize::from(protocol.is_empty())..];
-        let mut socket = Socket::open(app.address(), query, headers);
-        socket.say(r#"{"type":"ready"}"#);
-        socket.say(r#"{"type":"ping","payload":{"clientTime":1}}"#);
+    fn note_socket(&mut self, mut socket: Socket, schema: &str, kind: &str) {
         let (messages, code) = socket.rest();
         assert_eq!(code, 1000);
         for message in messages {
@@ -109,13 +104,19 @@ fn path<'a>(app: &App, url: &'a str) -> &'a str {
         .unwrap_or_else(|| panic!("{url} is on {origin}"))
 }
 
-/// The look-ups of books hang.
-fn let_books_hang(app: &App, hang: bool) {
-    let behaviour = match hang {
-        true => Fault::Hang.always(),
-        false => Behaviour::default(),
-    };
+/// How look-ups of books are answered from now on.
+fn look_ups(app: &App, behaviour: Behaviour) {
     app.sandbox.open_library().behave(behaviour);
+}
+
+/// Lets no book be found, nor missed, until [`go_on`]: there is something to be seen before the
+/// end, however slow the machine is.
+fn hold(app: &App) {
+    look_ups(app, Fault::Hold.always());
+}
+
+fn go_on(app: &App) {
+    look_ups(app, Behaviour::default());
 }
 
 #[test]
@@ -140,6 +141,7 @@ fn jobs_of_apps(app: &App, answers: &mut Answers) {
     let get = |path: &str| app.request("GET", path);
     let post = |path: &str| app.request("POST", path);
 
+    hold(app);
     let unnamed = answers.note("POST /scan", 202, photo(app, "/scan"));
     let unnamed = text(&unnamed, "jobId").to_owned();
     answers.note("POST /scan/ready", 200, post("/scan/ready/first"));
@@ -158,6 +160,8 @@ fn jobs_of_apps(app: &App, answers: &mut Answers) {
     let old = answers.note(name, 202, import(app, "/api/import/csv-gemini", CSV));
     let status = format!("/v1/csv/status/{}", text(&old, "jobId"));
     answers.note("GET /v1/csv/status (running)", 200, get(&status));
+    let mut photos = app.stream(text(&shelf, "sseUrl"));
+    go_on(app);
 
     let barcodes = json!({"barcodes": ISBNS});
     let name = "POST /api/batch-enrich";
@@ -177,7 +181,7 @@ fn jobs_of_apps(app: &App, answers: &mut Answers) {
         post("/api/v2/books/enrich").json(&json!({"barcode": ISBNS[0]})),
     );
 
-    for event in app.stream(text(&shelf, "sseUrl")).rest() {
+    for event in photos.rest() {
         answers.add(&event.name, event.data);
     }
     let mut bars = Vec::new();
@@ -316,7 +320,7 @@ fn failures_of_apps(app: &App, answers: &mut Answers) {
         .error(404, "NOT_FOUND");
 
     // Canceled: by name where apps have no token, with one elsewhere.
-    let_books_hang(app, true);
+    look_ups(app, Fault::Hang.always());
     let old = body(&import(app, "/api/import/csv-gemini", CSV).send());
     let cancel = format!("/v1/csv/cancel/{}", text(&old, "jobId"));
     answers.note("POST /v1/csv/cancel", 200, post(&cancel));
@@ -338,7 +342,7 @@ fn failures_of_apps(app: &App, answers: &mut Answers) {
         .header("x-auth-token", &running.token);
     answers.note("DELETE /api/v2/jobs/cancel", 200, request);
     answers.note("GET /api/v2/imports", 200, get(&running.status_url));
-    let_books_hang(app, false);
+    go_on(app);
 }
 
 /// The search tab of every generation, and the title screen of the first app.
@@ -410,12 +414,25 @@ fn sockets(app: &App, answers: &mut Answers) {
         ("v3", |job| (format!("jobId={}", job.id), job.token.clone())),
     ];
     for (schema, handshake) in generations {
-        // From the beginning, and once more when it is over.
-        for (kind, job) in jobs(app) {
-            for _ in 0..2 {
-                let (query, protocol) = handshake(&job);
-                answers.note_socket(app, schema, &query, &protocol, kind);
-            }
+        let open = |job: &Job| {
+            let (query, protocol) = handshake(job);
+            let headers = [("sec-websocket-protocol", &*protocol)];
+            let headers = &headers[usize::from(protocol.is_empty())..];
+            let mut socket = Socket::open(app.address(), &query, headers);
+            socket.say(r#"{"type":"ready"}"#);
+            socket.say(r#"{"type":"ping","payload":{"clientTime":1}}"#);
+            socket
+        };
+        hold(app);
+        let jobs = jobs(app);
+        let sockets = jobs.each_ref().map(|(kind, job)| (kind, open(job)));
+        go_on(app);
+        for (kind, socket) in sockets {
+            answers.note_socket(socket, schema, kind);
+        }
+        // And once more when it is over.
+        for (kind, job) in &jobs {
+            answers.note_socket(open(job), schema, kind);
         }
     }
     let named = answers.0["socket legacy"].iter();
@@ -441,6 +458,7 @@ fn v3(app: &App, answers: &mut Answers) {
         ("imports", import(app, "/v3/jobs/imports", NO_BOOKS)),
     ];
     for (kind, request) in jobs {
+        hold(app);
         let made = answers.note("POST /v3/jobs", 202, request)["data"].clone();
         let status = format!("/v3/jobs/{kind}/{}", text(&made, "jobId"));
         assert_eq!(
@@ -449,7 +467,9 @@ fn v3(app: &App, answers: &mut Answers) {
         );
         answers.note("GET /v3/jobs", 200, get(&status));
         let mut end = String::new();
-        for event in Stream::open(get(path(app, text(&made, "streamUrl")))).rest() {
+        let mut stream = Stream::open(get(path(app, text(&made, "streamUrl"))));
+        go_on(app);
+        for event in stream.rest() {
             end.clone_from(&event.name);
             answers.add(&format!("v3 {}", event.name), event.data);
         }
@@ -475,7 +495,7 @@ fn v3(app: &App, answers: &mut Answers) {
         );
         answers.note("a problem", 401, app.request("DELETE", &status));
     }
-    let_books_hang(app, true);
+    look_ups(app, Fault::Hang.always());
     let running = import(app, "/v3/jobs/imports", CSV).send().data(202);
     let status = format!("/v3/jobs/imports/{}", text(&running, "jobId"));
     let canceling = app
@@ -485,7 +505,7 @@ fn v3(app: &App, answers: &mut Answers) {
     for event in Stream::open(get(&format!("{status}/stream"))).rest() {
         answers.add(&format!("v3 {}", event.name), event.data);
     }
-    let_books_hang(app, false);
+    go_on(app);
 
     answers.note(
         "GET /v3/books",

@@ -1,12 +1,13 @@
 //! Jobs that fail or are canceled, as every generation of clients hears of it.
 
 use serde_json::{Value, json};
+use stand_ins::Fault;
 
-use super::{CSV, NO_BOOKS, import, let_books_hang, photo, text, wall};
+use super::{CSV, NO_BOOKS, import, look_ups, photo, text, wall};
 use crate::app::http::Request;
 use crate::app::socket::Socket;
 use crate::app::sse::Stream;
-use crate::app::{App, Job};
+use crate::app::{App, Job, eventually};
 
 /// How a job ended.
 struct Ended {
@@ -18,7 +19,8 @@ struct Ended {
     code: &'static str,
 }
 
-/// An import that cannot be read, a scan of a wall, an import that is canceled.
+/// An import that cannot be read, a scan of a wall, an import that is canceled while its first
+/// book is looked up.
 fn ended(app: &App) -> Vec<Ended> {
     let failed = |request: Request, kind, code| Ended {
         job: Job::of(&request.send().data(202)),
@@ -33,13 +35,17 @@ fn ended(app: &App) -> Vec<Ended> {
     );
     let blank = failed(wall(app, "/api/batch-scan"), "scans", "E_NO_BOOKS_FOUND");
     app.finish(&blank.job);
-    let_books_hang(app, true);
+    look_ups(app, Fault::Hang.always());
+    let asked = app.sandbox.open_library().count();
     let canceled = Ended {
         job: app.import(CSV),
         kind: "imports",
         status: "canceled",
         code: "E_CANCELED",
     };
+    eventually("a book is looked up", || {
+        app.sandbox.open_library().count() > asked
+    });
     let job = &canceled.job;
     let cancel = app.request("DELETE", &job.status_url).bearer(&job.token);
     assert_eq!(cancel.send().data(200)["status"], "canceled");
@@ -90,10 +96,17 @@ fn polled(app: &App, ended: &Ended) {
         (text(&v3, "status"), text(&v3["error"], "code")),
         (*status, *code)
     );
-    // What it has done is there: nothing, of a job that fails before it asks for a book.
+    // What it has read is there: nothing, of a job that fails before it asks for a book.
     let results = app.get(&job.results_url).data(200);
     assert_eq!(text(&results, "status"), *status);
-    assert_eq!(results["books"], json!([]));
+    let books = results["books"].as_array().unwrap();
+    let read = if *status == "canceled" { 4 } else { 0 };
+    assert_eq!(books.len(), read, "{results}");
+    assert!(
+        books
+            .iter()
+            .all(|book| book["enrichmentStatus"] == "pending")
+    );
 }
 
 fn streamed(app: &App, ended: &Ended) {

@@ -63,6 +63,8 @@ pub enum Fault {
     Stall,
     /// The request is read and never answered.
     Hang,
+    /// The right answer, once the server has been told to behave in another way.
+    Hold,
     /// The connection closes without an answer.
     Reset,
     /// 200 with works of which no edition is told, as Open Library's search does at times. No

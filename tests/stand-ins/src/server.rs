@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::behaviour::{Behaviour, Fault, Quirk};
@@ -159,6 +160,8 @@ struct Shared {
     pace: Pace,
     started: Instant,
     state: Mutex<State>,
+    /// Number of behaviours that there have been.
+    behaviours: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -190,6 +193,7 @@ impl Server {
             pace,
             started: Instant::now(),
             state: Mutex::default(),
+            behaviours: watch::Sender::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self {
@@ -238,7 +242,7 @@ impl Server {
 
     /// Forgets the requests and is healthy again.
     pub fn reset(&self) {
-        *self.shared.state() = State::default();
+        self.shared.reset();
     }
 }
 
@@ -334,8 +338,12 @@ async fn handle(
         let answer = tokio::task::spawn_blocking(answer).await;
         answer.unwrap_or_else(|_| ProtocolResponse::html(500, "the stand-in failed"))
     };
+    if arrival.fault == Some(Fault::Hold) {
+        let mut behaviours = shared.behaviours.subscribe();
+        let _ = behaviours.wait_for(|now| *now != arrival.behaviours).await;
+    }
     match arrival.fault {
-        None | Some(Fault::Vision(_)) => {
+        None | Some(Fault::Vision(_) | Fault::Hold) => {
             let answer = answered.await;
             shared.state().last_answer = Some(Instant::now());
             Ok(response(answer))
@@ -378,6 +386,8 @@ async fn handle(
 /// The decision about a request when it arrived.
 struct Arrival {
     fault: Option<Fault>,
+    /// Number of behaviours that there had been.
+    behaviours: u64,
     delay: Duration,
     is_refused: bool,
 }
@@ -393,6 +403,12 @@ impl Shared {
         state.behaviour = behaviour;
         state.since_behaviour = 0;
         state.behaves_since = Some(Instant::now());
+        self.behaviours.send_modify(|behaviours| *behaviours += 1);
+    }
+
+    fn reset(&self) {
+        *self.state() = State::default();
+        self.behaviours.send_modify(|behaviours| *behaviours += 1);
     }
 
     fn arrive(&self, seen: Seen) -> Arrival {
@@ -419,6 +435,7 @@ impl Shared {
         state.refused += u64::from(admitted.is_none());
         Arrival {
             fault,
+            behaviours: *self.behaviours.borrow(),
             // A refusal comes at once.
             delay: admitted.map_or(Duration::ZERO, |held_up| delay + held_up),
             is_refused: admitted.is_none(),
@@ -445,7 +462,7 @@ impl Shared {
                 ProtocolResponse::json(200, &json!({"count": state.count, "requests": state.seen}))
             }
             (&Method::POST, "/__reset") => {
-                *self.state() = State::default();
+                self.reset();
                 ProtocolResponse::json(200, &json!({"ok": true}))
             }
             _ => return None,

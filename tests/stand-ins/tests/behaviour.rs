@@ -88,7 +88,12 @@ async fn faults_look_like_what_they_are_called() {
                 .is_err()
         );
     }
+    server.behave(Fault::Hold.always());
+    let mut held = std::pin::pin!(get(server, "/search.json", &ASK));
+    let early = tokio::time::timeout(Duration::from_millis(100), &mut held);
+    assert!(early.await.is_err());
     server.behave(Behaviour::default());
+    assert_eq!(held.await.body, healthy.body);
     assert_eq!(get(server, "/search.json", &ASK).await.body, healthy.body);
 }
 
