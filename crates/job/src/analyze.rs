@@ -44,7 +44,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         });
         let takes: Duration = times.sum();
         let is_small = takes < LONG_ENOUGH_TO_WAIT;
-        if run.root.attempts >= max_attempts(is_small) {
+        if run.fatal(run.root.attempts).await? >= max_attempts(is_small) {
             let failure = interrupted(is_small);
             return Ok(StageOutcome::Finished(Stage::Error, Some(failure)));
         }
@@ -57,9 +57,10 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         }
         run.commit(Forecast::Unknown, |root| {
             root.stage = Stage::Analyzing;
-            root.attempts += 1;
+            root.attempts = root.attempts.saturating_add(1);
         })
         .await?;
+        run.is_attempting = true;
         let Some(bytes) = read_upload(run, 0).await? else {
             return Ok(StageOutcome::Finished(
                 Stage::Error,
@@ -136,6 +137,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             root.report = report;
         })
         .await?;
+        run.is_attempting = false;
         Ok(StageOutcome::NextStage)
     }
 }

@@ -147,12 +147,13 @@ pub(crate) async fn key_owner<E: Effects>(
 
 /// The names of a job that the next job of its name uses, too. The root is the last: until it is
 /// deleted the rest has an owner.
-fn shared_names(id: &JobId) -> [String; 8] {
+fn shared_names(id: &JobId) -> [String; 9] {
     [
         keys::auth(id),
         keys::cancel(id),
         keys::choices(id),
         keys::lease(id),
+        keys::survived(id),
         keys::webhook(id),
         keys::webhook_wait(id),
         keys::end(id),

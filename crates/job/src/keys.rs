@@ -54,6 +54,12 @@ pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
+/// Key of the number of attempts at a file or photo whose runs have lost the job and lived.
+#[must_use]
+pub fn survived(id: &JobId) -> String {
+    format!("{JOBS}{id}/survived")
+}
+
 /// Key of what people have chosen for single books of an ended job.
 #[must_use]
 pub fn choices(id: &JobId) -> String {

@@ -148,15 +148,16 @@ impl<E: Effects> Run<'_, E> {
             .photos
             .get(index)
             .map_or(0, |photo| photo.attempts);
-        if attempts >= max_attempts(takes) {
+        if self.fatal(attempts).await? >= max_attempts(takes) {
             return Ok(false);
         }
         self.commit(Forecast::Unknown, |root| {
             if let Some(photo) = root.photos.get_mut(index) {
-                photo.attempts += 1;
+                photo.attempts = photo.attempts.saturating_add(1);
             }
         })
         .await?;
+        self.is_attempting = true;
         Ok(true)
     }
 
@@ -225,6 +226,7 @@ impl<E: Effects> Run<'_, E> {
             change(root);
         })
         .await?;
+        self.is_attempting = false;
         match next {
             Some(PhotoStep::Look | PhotoStep::Read) => Ok(()),
             Some(PhotoStep::Identify) | None if self.root.keeps_photo(index) => Ok(()),

@@ -55,6 +55,8 @@ pub struct Run<'a, E> {
     /// Whether this invocation has received an upload or computed, and so holds more memory than a
     /// new one: what an instance has once grown to it keeps.
     pub(crate) holds_memory: bool,
+    /// Whether an attempt at a file or photo has been counted that this run has not ended yet.
+    pub(crate) is_attempting: bool,
     /// How this run has got the job, unless it is the first of all.
     begun_by: Option<fn(u64) -> Event<'static>>,
     /// Whether this run tells the operator's webhook of the job's end.
@@ -78,6 +80,7 @@ impl<'a, E: Effects> Run<'a, E> {
             lease,
             feed: None,
             holds_memory: false,
+            is_attempting: false,
             begun_by: None,
             tells: true,
             // The creation has written the parts that its root names under the same epoch.
@@ -161,6 +164,31 @@ impl<'a, E: Effects> Run<'a, E> {
     #[must_use]
     pub(crate) fn is_crash_looping(&self) -> bool {
         is_crash_looping(self.lease.epoch(), &self.root.epoch)
+    }
+
+    /// Number of attempts, of those counted, that their runs may have died with. Runs that lost the
+    /// job to another one and lived have said so: that was the machine's load, and ends no job.
+    /// They count for all steps of the job together.
+    pub(crate) async fn fatal(&self, attempts: u8) -> Result<u8, Stop> {
+        if attempts == 0 {
+            return Ok(0);
+        }
+        let survived = self.get(&keys::survived(&self.root.id)).await?;
+        Ok(attempts.saturating_sub(count(survived)))
+    }
+
+    /// Says that this run has lost its job and lives.
+    pub(crate) async fn survive(&self) {
+        if !self.is_attempting {
+            return;
+        }
+        let (effects, key) = (self.engine.effects, keys::survived(&self.root.id));
+        // What cannot be written counts as a death.
+        if let Ok(survived) = effects.get(&key).await {
+            let _ = effects
+                .set(&key, &[count(survived).saturating_add(1)])
+                .await;
+        }
     }
 
     /// The lease, for whoever goes on with the job.
@@ -415,6 +443,11 @@ impl<'a, E: Effects> Run<'a, E> {
         }
         Ok(parts)
     }
+}
+
+/// The number that [`keys::survived`] holds.
+fn count(stored: Option<Vec<u8>>) -> u8 {
+    stored.and_then(|bytes| bytes.first().copied()).unwrap_or(0)
 }
 
 /// Number of parts that a root names, of those that its creation may have written.

@@ -442,6 +442,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 RunOutcome::new(Ending::AlreadyEnded)
             }
             Stop::Lost => {
+                run.survive().await;
                 run.delete_unreferenced().await;
                 RunOutcome::new(Ending::LeaseLost).with_root(run.root)
             }

@@ -61,6 +61,8 @@ struct World {
     reads: Cell<usize>,
     /// Time that passes until the answer to a read.
     slow: Cell<Duration>,
+    /// The same, of a read of what was uploaded.
+    slow_uploads: Cell<Duration>,
     /// A value that shows when some time has passed.
     late: RefCell<Option<(String, Vec<u8>)>>,
     /// Whether runs can be started: by those who start them later.
@@ -122,6 +124,9 @@ impl Store for World {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.reads.set(self.reads.get() + 1);
         self.pass(self.slow.get());
+        if key.contains("/up/") {
+            self.pass(self.slow_uploads.get());
+        }
         Ok(self.store.borrow().get(key).cloned())
     }
 
@@ -1504,4 +1509,37 @@ fn the_slot_of_a_run_lasts_as_long_as_it_may_read_a_library() {
     let takes = job::QueueTurn::time_to_read(csv.len() as u64, false);
     let life = Duration::from_millis(world.longest_turn.get());
     assert!(life >= takes * 2, "{life:?} for {takes:?}");
+}
+
+#[test]
+fn runs_that_lose_a_job_and_live_are_no_attempts_that_it_dies_of() {
+    let world = World::default();
+    world.starts_runs.set(true);
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let mut receiver = receiving_a_library(engine);
+    let row = "A Title,An Author\n";
+    let file = format!("Title,Author\n{}{}", row.repeat(5), " ".repeat(4_000_000));
+    done(receiver.write(file.as_bytes())).unwrap();
+    let created = done(receiver.accept(String::new())).unwrap();
+    let id = created.root.id.clone();
+
+    world.slow_uploads.set(settings.lease * 4);
+    done(engine.run_created(created, None, &CsvAnalysis));
+    for _ in 0..30 {
+        world.pass(settings.lease * 4);
+        done(engine.run(&id, None, &CsvAnalysis));
+    }
+    let key = format!("job/{id}");
+    let root = world.root(&key);
+    assert_eq!((root.stage, root.failure), (Stage::Analyzing, None));
+    assert_eq!(root.attempts, 31);
+
+    // Those that say nothing may have died of it.
+    world.store.borrow_mut().remove(&format!("{key}/survived"));
+    world.slow_uploads.set(Duration::ZERO);
+    done(engine.run(&id, None, &CsvAnalysis));
+    let root = world.root(&key);
+    assert_eq!(root.stage, Stage::Error);
+    assert_eq!(root.failure.unwrap().code, FailureCode::EInternal);
 }
