@@ -91,6 +91,7 @@ fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
         .variable(Front::SECRET.0, Front::SECRET.1)
         .start();
     let front = Front::of(&app);
+    app.sandbox.open_library().behave(Fault::Hold.always());
     let job = app.import(LIBRARY);
     let clients: Vec<_> = (0..100)
         .map(|n| {
@@ -105,6 +106,7 @@ fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
             })
         })
         .collect();
+    app.sandbox.open_library().behave(Behaviour::default());
     eventually("it has begun", || app.status(&job)["processedCount"] != 0);
     assert_eq!(app.status(&job)["status"], "processing");
     app.kill();
@@ -142,6 +144,7 @@ fn a_restart_of_the_application_is_a_pause_for_the_clients_of_its_streams() {
         .variable(Front::SECRET.0, Front::SECRET.1)
         .start();
     let front = Front::of(&app);
+    app.sandbox.open_library().behave(Fault::Hold.always());
     let job = app.import(LIBRARY);
     let path = format!("{}?books=1", job.sse_url);
     let clients: Vec<_> = (0..100)
@@ -153,11 +156,12 @@ fn a_restart_of_the_application_is_a_pause_for_the_clients_of_its_streams() {
             })
         })
         .collect();
-    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
     eventually("all follow one answer", || {
         front.count("edge_upstream_streams_open") == 1
     });
     assert_eq!(front.count("edge_streams_open"), 100);
+    app.sandbox.open_library().behave(Behaviour::default());
+    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
     app.kill();
     app.start_again();
     front.follow(&app);

@@ -39,7 +39,8 @@ fn listed(app: &App, job: &Job) -> Value {
 /// A job whose look-ups are never answered.
 fn endless(app: &App) -> Job {
     app.sandbox.open_library().behave(Fault::Hang.always());
-    app.enrich(&json!({"barcodes": ["9780743273565"]}))
+    // No other job here asks for it: it is not remembered.
+    app.enrich(&json!({"barcodes": ["9780306406157"]}))
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use app::http::Response;
 use app::{App, Job, LIBRARY, Setup, assert_adds_up, count, eventually};
 use serde_json::{Value, json};
-use stand_ins::library;
+use stand_ins::{Behaviour, Fault, library};
 
 const NOBODY: &str = "550e8400-e29b-41d4-a716-446655440000";
 
@@ -532,11 +532,14 @@ fn answers_have_every_field_of_the_fixtures() {
     assert_like(&fixture("import-accepted.json"), &accepted);
     let job = Job::of(&accepted["data"]);
     app.wait_for_books(&job, 40);
+    app.sandbox.open_library().behave(Fault::Hold.always());
     assert_like(
         &fixture("status-processing.json"),
         &app.get(&job.status_url).json(),
     );
-    let events = app.stream(&format!("{}?books=1", job.sse_url)).rest();
+    let mut stream = app.stream(&format!("{}?books=1", job.sse_url));
+    app.sandbox.open_library().behave(Behaviour::default());
+    let events = stream.rest();
     for (name, file) in [
         ("processing", "sse-processing.txt"),
         ("book", "sse-book.txt"),

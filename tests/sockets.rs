@@ -10,6 +10,7 @@ use app::http::Response;
 use app::socket::{Socket, Told};
 use app::{App, Job, LIBRARY, LIBRARY_ROWS, Setup, eventually, program};
 use serde_json::{Value, json};
+use stand_ins::Fault;
 use tungstenite::Message;
 
 /// The answer to a handshake that is refused.
@@ -313,7 +314,8 @@ fn an_open_socket_keeps_its_token_alive() {
 
 #[test]
 fn what_is_no_message_closes_the_socket() {
-    let app = slow();
+    let app = App::start();
+    app.sandbox.open_library().behave(Fault::Hold.always());
     let job = app.import(LIBRARY);
     let query = format!("jobId={}&token={}", job.id, job.token);
     let malformed: [Message; 5] = [

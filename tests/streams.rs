@@ -458,7 +458,7 @@ fn assert_goes_on_with(app: &App, job: &Job, stream: &mut Stream) {
 
 #[test]
 fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
-    let (app, job) = waiting("failed_retention=500");
+    let (app, job) = waiting("failed_retention=2000");
     let deleted = app.import(b"a,b\n1,2\n");
     let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
     let mut stream = app.stream(&path);
@@ -474,7 +474,7 @@ fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
 
 #[test]
 fn who_was_away_when_a_job_was_deleted_is_told_on_a_stream_of_several() {
-    let (app, job) = waiting("failed_retention=500");
+    let (app, job) = waiting("failed_retention=2000");
     let deleted = app.import(b"a,b\n1,2\n");
     eventually("it is deleted", || {
         app.get(&deleted.status_url).status() == 404
@@ -506,7 +506,7 @@ fn no_id_of_a_stream_of_several_holds_a_position_that_a_job_has_not_come_to() {
 
 #[test]
 fn a_socket_on_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
-    let (app, job) = waiting("failed_retention=500 stream_budget=300");
+    let (app, job) = waiting("failed_retention=2000 stream_budget=300");
     let deleted = app.import(b"a,b\n1,2\n");
     let ids = format!("{},{}", deleted.id, job.id);
     let query = format!("jobId={ids}&token={},{}", deleted.token, job.token);
