@@ -243,7 +243,7 @@ fn a_stream_of_two_jobs_goes_on_when_one_of_them_is_over() {
 fn the_clients_of_two_jobs_stay_when_one_of_them_is_deleted() {
     let app = Setup::new()
         .variable("provider_timeout_s", "20")
-        .tuning("failed_retention=500 stream_budget=300")
+        .tuning("failed_retention=2000 stream_budget=300")
         .variable(Front::SECRET.0, Front::SECRET.1)
         .start();
     app.sandbox.open_library().behave(Fault::Hang.always());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use stand_ins::Fault;
 
-use crate::app::{App, Job, Setup, eventually};
+use crate::app::{App, Job, Setup, ended_of_greedy, eventually};
 use crate::photos::{self, form};
 
 /// How soon after a job's end nothing of its uploads may be left.
@@ -216,29 +216,6 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Puts an ended job with results of so many bytes into the store of an application that is down.
-fn put_ended(store: &rusqlite::Connection, id: &str, bytes: usize) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = u64::try_from(now.unwrap().as_millis()).unwrap();
-    let segment = format!("job/{id}/seg/1-x.0");
-    let root = serde_json::json!({
-        "v": 1, "id": id, "pipeline": "batch_enrichment", "route": "batch-enrich", "token": true,
-        "created": now - 900_000, "updated": now - 600_000, "expires": now + 80_000_000,
-        "stage": "complete", "seq": 3, "epoch": {"term": 1, "nonce": "x"}, "client": "greedy",
-        "segments": [{"key": segment, "count": 0, "bytes": bytes}], "fresh_until": now,
-    });
-    let root = root.to_string().into_bytes();
-    let results = vec![b' '; bytes];
-    for (key, value) in [
-        (format!("job/{id}"), &root),
-        (format!("job/{id}/end"), &root),
-        (segment, &results),
-    ] {
-        let put = "INSERT INTO spin_key_value (store, key, value) VALUES ('default', ?1, ?2)";
-        store.execute(put, rusqlite::params![key, value]).unwrap();
-    }
-}
-
 /// The file becomes smaller only a moment after something was deleted, and until then there is no
 /// room for large values.
 #[test]
@@ -255,7 +232,10 @@ fn what_is_uploaded_to_a_full_disk_costs_others_about_as_much() {
     app.kill();
     let store = rusqlite::Connection::open(app.state().join("sqlite_key_value.db")).unwrap();
     for number in 0..90 {
-        put_ended(&store, &format!("greedy-{number:02}"), RESULTS);
+        for (key, value) in ended_of_greedy(number, RESULTS) {
+            let put = "INSERT INTO spin_key_value (store, key, value) VALUES ('default', ?1, ?2)";
+            store.execute(put, rusqlite::params![key, value]).unwrap();
+        }
     }
     store.close().unwrap();
     app.start_again();

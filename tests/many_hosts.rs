@@ -13,7 +13,7 @@ use app::socket::Socket;
 use app::sse::Event;
 use app::{
     App, Job, LIBRARY, LIBRARY_ROWS, Setup, TIME_LIMIT, assert_adds_up, assert_in_order, count,
-    eventually,
+    ended_of_greedy, eventually,
 };
 use host::kv::{KvBackend, KvError, Redis, check_contract};
 use serde_json::Value;
@@ -289,6 +289,29 @@ fn a_redis_that_hangs_for_longer_than_a_lease_only_delays() {
     }
     let all = all_runs(&[&one, &two], &job);
     assert_eq!(all.len(), 2, "one after the one that gave up: {all:?}");
+}
+
+#[test]
+fn a_full_redis_lets_the_oldest_jobs_of_whoever_holds_most_go() {
+    let Some(redis) = Server::start_small(40) else {
+        return;
+    };
+    let mut store = redis.client();
+    let mut is_full = false;
+    let jobs = (0..60).take_while(|number| {
+        let values = ended_of_greedy(*number, 900_000);
+        is_full = redis::Commands::mset::<_, _, ()>(&mut store, &values).is_err();
+        !is_full
+    });
+    let jobs = jobs.count();
+    assert!(is_full && jobs > 20, "{jobs}");
+    let app = slow(&redis).start();
+    let job = app.import(LIBRARY);
+    assert_eq!(app.follow(&job).last().unwrap().name, "completed");
+    assert_adds_up(&app.results(&job), LIBRARY_ROWS);
+    let left = redis.keys("job/greedy-*/seg/*").len();
+    // 8 MB, and what the import needed itself.
+    assert!((jobs - 20..jobs).contains(&left), "{left} of {jobs}");
 }
 
 #[test]

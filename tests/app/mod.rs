@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use host::manifest::Manifest;
 use job::Root;
 use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stand_ins::Sandbox;
 
 use http::{Request, Response};
@@ -686,4 +686,24 @@ pub(crate) fn try_connect(from: Ipv4Addr, to: SocketAddr) -> std::io::Result<std
         stream.set_nonblocking(false)?;
         Ok(stream)
     })
+}
+
+/// What the store holds of an ended job of a client that has many: its results have so many bytes.
+pub(crate) fn ended_of_greedy(number: usize, bytes: usize) -> [(String, Vec<u8>); 3] {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap().as_millis()).unwrap();
+    let id = format!("greedy-{number:02}");
+    let segment = format!("job/{id}/seg/1-x.0");
+    let root = json!({
+        "v": 1, "id": id, "pipeline": "batch_enrichment", "route": "batch-enrich", "token": true,
+        "created": now - 900_000, "updated": now - 600_000, "expires": now + 80_000_000,
+        "stage": "complete", "seq": 3, "epoch": {"term": 1, "nonce": "x"}, "client": "greedy",
+        "segments": [{"key": segment, "count": 0, "bytes": bytes}], "fresh_until": now,
+    });
+    let root = root.to_string().into_bytes();
+    [
+        (format!("job/{id}"), root.clone()),
+        (format!("job/{id}/end"), root),
+        (segment, vec![b' '; bytes]),
+    ]
 }

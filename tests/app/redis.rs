@@ -32,6 +32,12 @@ impl Server {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
+    /// [`Self::start`] with one that has so many MB, and refuses what does not fit.
+    pub(crate) fn start_small(megabytes: usize) -> Option<Self> {
+        let most = format!("{megabytes}mb");
+        Self::start_with(&["--maxmemory", &most, "--maxmemory-policy", "noeviction"])
+    }
+
     fn start_with(how: &[&str]) -> Option<Self> {
         if Command::new("redis-server")
             .arg("--version")
