@@ -197,12 +197,12 @@ impl<E: Effects> Engine<'_, E> {
         }
     }
 
-    /// Sweeps after the store has failed a write for this client, unless one was a moment ago:
-    /// where the disk is full of what has expired, no job is created, so none ends whose run would
-    /// sweep. If the store `is_full`, it makes room.
-    pub(crate) async fn sweep_for_space(&self, is_full: bool, client: &str) {
-        if is_full || self.settings.max_keys.is_none() {
-            self.make_room(is_full.then_some(client), false).await;
+    /// Sweeps after the store has failed a write, unless one was a moment ago: where the disk is
+    /// full of what has expired, no job is created, so none ends whose run would sweep. Where keys
+    /// are scarce, creations do.
+    pub(crate) async fn sweep_after_failure(&self) {
+        if self.settings.max_keys.is_none() {
+            self.make_room(None, false).await;
         }
     }
 

@@ -236,7 +236,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         if outcome.is_store_full {
             // The next run finds room.
             let client = outcome.root.as_ref().map_or("", |root| &root.client);
-            self.sweep_for_space(true, client).await;
+            self.make_room(Some(client), false).await;
         }
         (outcome.root).filter(|root| root.stage.is_terminal())
     }

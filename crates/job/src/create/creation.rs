@@ -162,7 +162,7 @@ impl<'a, E: Effects> Creation<'a, E> {
     /// full; whether the write may be tried again soon.
     pub(super) async fn make_room_after(&self, error: &StoreError) -> bool {
         if !error.is_full() {
-            self.engine.sweep_for_space(false, "").await;
+            self.engine.sweep_after_failure().await;
             return false;
         }
         let has_used = self.taken.replace(0) >= FREED_AT_ONCE / 2;

@@ -282,7 +282,7 @@ impl<'a, E: Effects> Receiver<'a, E> {
             root.uploads = self.uploads;
             self.creation.discard(&root).await;
             if self.is_sure_from.is_some() {
-                self.engine.sweep_for_space(false, "").await;
+                self.engine.sweep_after_failure().await;
             }
         }
     }
