@@ -21,10 +21,13 @@ use crate::keys;
 use crate::lease::Lease;
 use crate::memory::Learned;
 use crate::settings::Settings;
-use crate::storage::{Stop, decode, encode};
+use crate::storage::{Stop, decode, encode, read_root};
 
 /// The number of claims in a row without a commit after which a job is given up.
 const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
+/// The number of lost leases that are put down to the machine's load: work that is longer than its
+/// lease by itself would else never end.
+const MAX_SURVIVED: u8 = 16;
 /// Divisor of the time that work has taken: after that part of it a run looks again whether a
 /// client cancels.
 const CANCEL_LOOK_DIVISOR: u32 = 4;
@@ -166,9 +169,9 @@ impl<'a, E: Effects> Run<'a, E> {
         is_crash_looping(self.lease.epoch(), &self.root.epoch)
     }
 
-    /// Number of attempts, of those counted, that their runs may have died with. Runs that lost the
-    /// job to another one and lived have said so: that was the machine's load, and ends no job.
-    /// They count for all steps of the job together.
+    /// Number of attempts, of those counted, that their runs may have died with. Some that lost
+    /// their lease and lived have said so: that was the machine's load, and ends no job. They
+    /// count for all steps of the job together, up to [`MAX_SURVIVED`].
     pub(crate) async fn fatal(&self, attempts: u8) -> Result<u8, Stop> {
         if attempts == 0 {
             return Ok(0);
@@ -177,17 +180,20 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(attempts.saturating_sub(count(survived)))
     }
 
-    /// Says that this run has lost its job and lives.
+    /// Says that this run has lost its lease and lives, if the job is still there.
     pub(crate) async fn survive(&self) {
+        let Engine { effects, .. } = self.engine;
         if !self.is_attempting {
             return;
         }
-        let (effects, key) = (self.engine.effects, keys::survived(&self.root.id));
+        let root = read_root(effects, &self.root.id).await;
+        if !root.is_ok_and(|root| root.is_some_and(|root| root.created == self.root.created)) {
+            return;
+        }
+        let key = keys::survived(&self.root.id);
         // What cannot be written counts as a death.
         if let Ok(survived) = effects.get(&key).await {
-            let _ = effects
-                .set(&key, &[count(survived).saturating_add(1)])
-                .await;
+            let _ = effects.set(&key, &[count(survived) + 1]).await;
         }
     }
 
@@ -445,9 +451,10 @@ impl<'a, E: Effects> Run<'a, E> {
     }
 }
 
-/// The number that [`keys::survived`] holds.
+/// The number that [`keys::survived`] holds, as far as it counts.
 fn count(stored: Option<Vec<u8>>) -> u8 {
-    stored.and_then(|bytes| bytes.first().copied()).unwrap_or(0)
+    let told = stored.and_then(|bytes| bytes.first().copied());
+    told.unwrap_or_default().min(MAX_SURVIVED)
 }
 
 /// Number of parts that a root names, of those that its creation may have written.

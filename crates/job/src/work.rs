@@ -446,9 +446,12 @@ impl<'a, E: Effects> Engine<'a, E> {
                 run.delete_unreferenced().await;
                 RunOutcome::new(Ending::LeaseLost).with_root(run.root)
             }
-            Stop::Store(_) => RunOutcome::new(Ending::StoreFailed)
-                .with_root(run.root)
-                .with_stop(&stop),
+            Stop::Store(_) => {
+                run.survive().await;
+                RunOutcome::new(Ending::StoreFailed)
+                    .with_root(run.root)
+                    .with_stop(&stop)
+            }
         }
     }
 

@@ -54,7 +54,6 @@ impl<E: Effects> Engine<'_, E> {
             let (Some(held), Some(end)) = (held, read_end(effects, &job.id).await?) else {
                 continue;
             };
-            held.is_deleted.set(true);
             self.expire(end, now, &mut pages).await?;
             self.delete_swept_job(&job.id, held, state).await?;
             freed += job.size;
