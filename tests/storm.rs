@@ -478,7 +478,9 @@ fn answer(to: SocketAddr, bytes: &[u8], breaks_off: bool) -> String {
     let began = Instant::now();
     loop {
         let answer = String::from_utf8_lossy(&send(to, bytes, breaks_off)).into_owned();
-        let is_behind = answer.get(9..12) == Some("503") && answer.contains("SERVICE_BUSY");
+        // The answer to a `HEAD` does not say why.
+        let says_so = answer.contains("SERVICE_BUSY") || bytes.starts_with(b"HEAD");
+        let is_behind = answer.get(9..12) == Some("503") && says_so;
         if !is_behind || began.elapsed() > TIME_LIMIT {
             return answer;
         }

@@ -411,6 +411,6 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.subscriber.leave();
+        self.subscriber.go();
     }
 }

@@ -307,7 +307,7 @@ impl Gate {
             if let Ok(Ok(upgraded)) = tokio::time::timeout(upgrade_within, upgrade).await {
                 abort.run_until_cancelled(run(socket, upgraded)).await;
             }
-            subscriber.leave();
+            subscriber.go();
         });
 
         let mut response = Response::new(answer::whole(""));

@@ -163,6 +163,8 @@ pub(crate) struct Subscriber<K: Kind> {
     changed: Notify,
     let_go: Notify,
     hub: Mutex<Option<Arc<Hub<K>>>>,
+    /// Whether the client is gone: then it follows no other stream either.
+    is_gone: AtomicBool,
     /// The permit, held until there is news, under the relay's limit on sockets that wait for
     /// something to exist.
     waiting: Mutex<Option<Permit<ClientKey>>>,
@@ -189,6 +191,7 @@ impl<K: Kind> Subscriber<K> {
             changed: Notify::new(),
             let_go: Notify::new(),
             hub: Mutex::new(None),
+            is_gone: AtomicBool::new(false),
             waiting: Mutex::new(waiting),
         })
     }
@@ -245,8 +248,14 @@ impl<K: Kind> Subscriber<K> {
         self.changed.notified().await;
     }
 
-    /// Removes the client; a stream that nobody listens to any more is dropped.
-    pub(crate) fn leave(&self) {
+    /// Removes the client for good.
+    pub(crate) fn go(&self) {
+        self.is_gone.store(true, Ordering::SeqCst);
+        self.leave();
+    }
+
+    /// Removes the client from its stream; one that nobody listens to any more is dropped.
+    fn leave(&self) {
         if let Some(hub) = lock(&self.hub).take() {
             lock(&hub.audience).members.remove(&self.number);
             hub.changed.notify_one();
@@ -522,6 +531,10 @@ impl<K: Kind> Streams<K> {
         };
         member.leave();
         self.attach(member, answer, Linger::new(room, Duration::ZERO));
+        // It may have gone while it was asked for, or since.
+        if member.is_gone.load(Ordering::SeqCst) {
+            member.leave();
+        }
         true
     }
 

@@ -204,7 +204,7 @@ impl Socket {
             traffic: Count::new(&self.metrics, &self.label),
         };
         let end = self.exchange_messages(&mut connection).await;
-        self.subscriber.leave();
+        self.subscriber.go();
         let code = self.finish(connection, end).await;
         open.dec();
         self.metrics
