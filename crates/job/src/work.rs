@@ -427,6 +427,9 @@ impl<'a, E: Effects> Engine<'a, E> {
     }
 
     async fn handle_stop(&self, run: Run<'_, E>, stop: Stop) -> RunOutcome {
+        if matches!(stop, Stop::Lost | Stop::Store(_)) {
+            run.survive().await;
+        }
         match stop {
             Stop::Canceled => self.finish(run, Stage::Canceled, Some(canceled())).await,
             Stop::Damaged(what) => {
@@ -442,16 +445,12 @@ impl<'a, E: Effects> Engine<'a, E> {
                 RunOutcome::new(Ending::AlreadyEnded)
             }
             Stop::Lost => {
-                run.survive().await;
                 run.delete_unreferenced().await;
                 RunOutcome::new(Ending::LeaseLost).with_root(run.root)
             }
-            Stop::Store(_) => {
-                run.survive().await;
-                RunOutcome::new(Ending::StoreFailed)
-                    .with_root(run.root)
-                    .with_stop(&stop)
-            }
+            Stop::Store(_) => RunOutcome::new(Ending::StoreFailed)
+                .with_root(run.root)
+                .with_stop(&stop),
         }
     }
 
