@@ -260,9 +260,6 @@ impl<E: Effects> Run<'_, E> {
         end.leftovers.extend(photos.map(|part| part.key));
         end.leftovers.push(keys::cancel(&self.root.id));
         end.leftovers.push(keys::lease(&self.root.id));
-        if end.attempts > 1 || end.photos.iter().any(|photo| photo.attempts > 1) {
-            end.leftovers.push(keys::survived(&self.root.id));
-        }
         let now = self.engine.effects.now();
         end.v = VERSION;
         end.touch(now, self.engine.settings);
