@@ -413,8 +413,7 @@ fn no_books(hint: Option<Suggestion>) -> Failure {
 fn no_reader() -> Failure {
     Failure::new(
         FailureCode::EVisionNotConfigured,
-        "the application has no component `reader`: deploy it as spin.toml describes it, or set the \
-         variable spines to false",
+        "there is no component `reader`: deploy it, or set the variable spines to false",
         "Book recognition is not set up correctly. Please tell whoever runs this service.",
         false,
     )

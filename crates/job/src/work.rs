@@ -467,7 +467,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 self.effects.log(
                     "no-reader",
                     json!({"level": "warn", "jobId": run.root.id,
-                        "message": "the application has no component `reader`"}),
+                        "message": "there is no component `reader`"}),
                 );
                 return Err(NoReader(Box::new(run)));
             }
