@@ -60,7 +60,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             root.attempts = root.attempts.saturating_add(1);
         })
         .await?;
-        run.is_attempting = true;
+        run.attempt = run.root.attempts;
         let Some(bytes) = read_upload(run, 0).await? else {
             return Ok(StageOutcome::Finished(
                 Stage::Error,
@@ -137,7 +137,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             root.report = report;
         })
         .await?;
-        run.is_attempting = false;
+        run.attempt = 0;
         Ok(StageOutcome::NextStage)
     }
 }

@@ -54,7 +54,7 @@ pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
-/// Key of the number of attempts at a file or photo whose runs have lost the job and lived.
+/// Key of the number of the last attempt at a file or photo whose run has lost the job and lived.
 #[must_use]
 pub fn survived(id: &JobId) -> String {
     format!("{JOBS}{id}/survived")

@@ -153,11 +153,11 @@ impl<E: Effects> Run<'_, E> {
         }
         self.commit(Forecast::Unknown, |root| {
             if let Some(photo) = root.photos.get_mut(index) {
-                photo.attempts = photo.attempts.saturating_add(1);
+                photo.attempts = attempts.saturating_add(1);
             }
         })
         .await?;
-        self.is_attempting = true;
+        self.attempt = attempts.saturating_add(1);
         Ok(true)
     }
 
@@ -226,7 +226,7 @@ impl<E: Effects> Run<'_, E> {
             change(root);
         })
         .await?;
-        self.is_attempting = false;
+        self.attempt = 0;
         match next {
             Some(PhotoStep::Look | PhotoStep::Read) => Ok(()),
             Some(PhotoStep::Identify) | None if self.root.keeps_photo(index) => Ok(()),

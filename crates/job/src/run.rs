@@ -58,8 +58,8 @@ pub struct Run<'a, E> {
     /// Whether this invocation has received an upload or computed, and so holds more memory than a
     /// new one: what an instance has once grown to it keeps.
     pub(crate) holds_memory: bool,
-    /// Whether an attempt at a file or photo has been counted that this run has not ended yet.
-    pub(crate) is_attempting: bool,
+    /// Number of the attempt at a file or photo that this run has begun and not ended; 0: none.
+    pub(crate) attempt: u8,
     /// How this run has got the job, unless it is the first of all.
     begun_by: Option<fn(u64) -> Event<'static>>,
     /// Whether this run tells the operator's webhook of the job's end.
@@ -83,7 +83,7 @@ impl<'a, E: Effects> Run<'a, E> {
             lease,
             feed: None,
             holds_memory: false,
-            is_attempting: false,
+            attempt: 0,
             begun_by: None,
             tells: true,
             // The creation has written the parts that its root names under the same epoch.
@@ -169,31 +169,29 @@ impl<'a, E: Effects> Run<'a, E> {
         is_crash_looping(self.lease.epoch(), &self.root.epoch)
     }
 
-    /// Number of attempts, of those counted, that their runs may have died with. Some that lost
-    /// their lease and lived have said so: that was the machine's load, and ends no job. They
-    /// count for all steps of the job together, up to [`MAX_SURVIVED`].
+    /// Number of attempts that their runs may have died with, of those counted: a run that lost its
+    /// lease and lived has said so, and the machine's load ends no job. Up to [`MAX_SURVIVED`]
+    /// attempts are forgiven like this, whichever step of the job they were at.
     pub(crate) async fn fatal(&self, attempts: u8) -> Result<u8, Stop> {
         if attempts == 0 {
             return Ok(0);
         }
         let survived = self.get(&keys::survived(&self.root.id)).await?;
-        Ok(attempts.saturating_sub(count(survived)))
+        let survived = survived.and_then(|bytes| bytes.first().copied());
+        Ok(attempts.saturating_sub(survived.unwrap_or_default().min(MAX_SURVIVED)))
     }
 
     /// Says that this run has lost its lease and lives, if the job is still there.
     pub(crate) async fn survive(&self) {
-        let Engine { effects, .. } = self.engine;
-        if !self.is_attempting {
+        if self.attempt == 0 {
             return;
         }
+        let effects = self.engine.effects;
         let root = read_root(effects, &self.root.id).await;
-        if !root.is_ok_and(|root| root.is_some_and(|root| root.created == self.root.created)) {
-            return;
-        }
-        let key = keys::survived(&self.root.id);
-        // What cannot be written counts as a death.
-        if let Ok(survived) = effects.get(&key).await {
-            let _ = effects.set(&key, &[count(survived) + 1]).await;
+        if root.is_ok_and(|root| root.is_some_and(|root| root.created == self.root.created)) {
+            // What cannot be written counts as a death.
+            let key = keys::survived(&self.root.id);
+            let _ = effects.set(&key, &[self.attempt]).await;
         }
     }
 
@@ -449,12 +447,6 @@ impl<'a, E: Effects> Run<'a, E> {
         }
         Ok(parts)
     }
-}
-
-/// The number that [`keys::survived`] holds, as far as it counts.
-fn count(stored: Option<Vec<u8>>) -> u8 {
-    let told = stored.and_then(|bytes| bytes.first().copied());
-    told.unwrap_or_default().min(MAX_SURVIVED)
 }
 
 /// Number of parts that a root names, of those that its creation may have written.
