@@ -974,9 +974,11 @@ impl Checks {
             let message = format!("end {}, root {}", brief(&end), brief(&root));
             self.broken("one-outcome", message);
         }
-        let choices = store.latest(&job::keys::choices(id));
+        // Both go with the job.
+        let marks = [job::keys::choices(id), job::keys::survived(id)];
+        let marks = marks.iter().filter(|key| store.latest(key).is_some());
         let kept: u32 = root.uploads.iter().map(|upload| upload.chunks).sum();
-        let names = 1 + usize::from(choices.is_some()) + named(&root).count() + kept as usize;
+        let names = 1 + marks.count() + named(&root).count() + kept as usize;
         let prefix = job::keys::prefix(id);
         let keys = store.latest_keys(&prefix).count();
         let orphans = u64::try_from(keys.saturating_sub(names)).unwrap_or(u64::MAX);
