@@ -181,20 +181,6 @@ impl<'a, E: Effects> Run<'a, E> {
         Ok(attempts.saturating_sub(survived.unwrap_or_default().min(MAX_SURVIVED)))
     }
 
-    /// Says that this run has lost its lease and lives, if the job is still there.
-    pub(crate) async fn survive(&self) {
-        if self.attempt == 0 {
-            return;
-        }
-        let effects = self.engine.effects;
-        let root = read_root(effects, &self.root.id).await;
-        if root.is_ok_and(|root| root.is_some_and(|root| root.created == self.root.created)) {
-            // What cannot be written counts as a death.
-            let key = keys::survived(&self.root.id);
-            let _ = effects.set(&key, &[self.attempt]).await;
-        }
-    }
-
     /// The lease, for whoever goes on with the job.
     pub(crate) fn into_lease(self) -> Lease {
         self.lease
@@ -423,12 +409,32 @@ impl<'a, E: Effects> Run<'a, E> {
         decode(part, self.read_value(&part.key).await?)
     }
 
-    /// Deletes the values that this run has written and no root names.
-    pub(crate) async fn delete_unreferenced(&self) {
-        for key in &self.unreferenced {
+    /// Deletes the values that this run has written and no root names, but those that are `named`
+    /// after all.
+    pub(crate) async fn delete_unreferenced(&self, named: &[&Part]) {
+        let left = (self.unreferenced.iter()).filter(|key| named.iter().all(|p| p.key != **key));
+        for key in left {
             // What cannot be deleted now goes with the job.
             let _ = self.engine.effects.delete(key).await;
         }
+    }
+
+    /// Leaves a job of which the lease is lost. In the middle of an attempt it says that it lives.
+    /// A root whose write has failed may have been published all the same, so the store's is
+    /// asked before what it may name is deleted.
+    pub(crate) async fn let_go(&self) {
+        let effects = self.engine.effects;
+        let Ok(root) = read_root(effects, &self.root.id).await else {
+            return;
+        };
+        let root = root.filter(|root| root.created == self.root.created);
+        if self.attempt > 0 && root.is_some() {
+            // What cannot be written counts as a death.
+            let key = keys::survived(&self.root.id);
+            let _ = effects.set(&key, &[self.attempt]).await;
+        }
+        let named = root.as_ref().map(Root::parts).unwrap_or_default();
+        self.delete_unreferenced(&named).await;
     }
 
     /// Writes items under as many values as their size needs.
