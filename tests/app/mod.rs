@@ -635,6 +635,18 @@ pub(crate) fn assert_adds_up(results: &Value, rows: u64) {
     assert_eq!(found, n("enrichmentSucceeded"));
 }
 
+/// Whether a test can run that needs `what`. Where that is not there, the test says so and passes,
+/// unless the variable of this name is `required`.
+pub(crate) fn can_run(what: &str, is_there: bool, variable: &str) -> bool {
+    let required = std::env::var(variable).is_ok_and(|value| value == "required");
+    assert!(is_there || !required, "there is no {what}");
+    if !is_there {
+        // Past what the test harness captures.
+        let _ = writeln!(std::io::stderr(), "not run: there is no {what}");
+    }
+    is_there
+}
+
 /// Asks again and again until `condition` holds.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
