@@ -1,6 +1,7 @@
 //! The application behind an edge: what clients see of limits, cuts and restarts.
 
 use crate::app;
+use crate::photos::{self, scan_barcodes};
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -243,18 +244,16 @@ fn a_stream_of_two_jobs_goes_on_when_one_of_them_is_over() {
 fn the_clients_of_two_jobs_stay_when_one_of_them_is_deleted() {
     let app = Setup::new()
         .variable("provider_timeout_s", "20")
-        .tuning("failed_retention=2000 stream_budget=300")
+        .tuning("stream_budget=300")
         .variable(Front::SECRET.0, Front::SECRET.1)
         .start();
     app.sandbox.open_library().behave(Fault::Hang.always());
     let front = Front::of(&app);
     let job = app.import(&stand_ins::library(10));
-    let deleted = app.import(b"a,b\n1,2\n");
+    let deleted = scan_barcodes(&app, &[&photos::spines(1)]);
     let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
     let mut streams = [(); 2].map(|()| Stream::open(Request::new(front.address, "GET", &path)));
-    eventually("it is deleted", || {
-        app.get(&deleted.status_url).status() == 404
-    });
+    app.delete_scan(&deleted);
     let mended = || front.count("edge_streams_mended_total");
     let before = mended();
     eventually("it is resumed after that", || mended() > before + 2);

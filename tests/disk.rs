@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use stand_ins::Fault;
 
 use crate::app::{App, Job, Setup, can_run, ended_of_greedy, eventually};
-use crate::photos::{self, form};
+use crate::photos::{self, form, scan_barcodes};
 
 /// How soon after a job's end nothing of its uploads may be left.
 const ERASED_IN: Duration = Duration::from_secs(5);
@@ -21,12 +21,6 @@ fn marked(text: &str, bytes: usize) -> Vec<u8> {
         photo.extend_from_slice(text.as_bytes());
     }
     photo
-}
-
-fn scan(app: &App, photos: &[&[u8]]) -> Job {
-    let request = app.request("POST", "/api/batch-scan");
-    let request = request.header("x-ai-provider", "barcode");
-    Job::of(&form(request, photos).send().data(202))
 }
 
 fn finish(app: &App, job: &Job) {
@@ -78,7 +72,7 @@ fn assert_erased(app: &App, text: &str) {
 fn a_deleted_photo_is_nowhere_on_the_disk() {
     let app = App::start();
     let marker = "a-mark-of-one-photo";
-    let job = scan(&app, &[&marked(marker, 3 << 20), &marked(marker, 1 << 20)]);
+    let job = scan_barcodes(&app, &[&marked(marker, 3 << 20), &marked(marker, 1 << 20)]);
     finish(&app, &job);
     assert_erased(&app, marker);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use app::http::Response;
 use app::{App, Job, LIBRARY, Setup, assert_adds_up, count, eventually};
 use serde_json::{Value, json};
-use stand_ins::{Behaviour, Fault, library};
+use stand_ins::{Behaviour, Fault, When, library};
 
 const NOBODY: &str = "550e8400-e29b-41d4-a716-446655440000";
 
@@ -511,10 +511,7 @@ fn assert_like(expected: &Value, actual: &Value) {
 
 #[test]
 fn answers_have_every_field_of_the_fixtures() {
-    let app = Setup::new()
-        .provider_delay(Duration::from_millis(100))
-        .tuning("wave_items=40")
-        .start();
+    let app = Setup::new().tuning("wave_items=40").start();
     // Books with everything that a library says of a book, a bad ISBN and a damaged row besides.
     let mut csv = library(200);
     for line in LIBRARY.split_inclusive(|byte| *byte == b'\n') {
@@ -528,11 +525,12 @@ fn answers_have_every_field_of_the_fixtures() {
     csv.extend_from_slice(",".repeat(fields + 5).as_bytes());
     csv.push(b'\n');
 
+    let after_some = Fault::Hold.when(When::After(4));
+    app.sandbox.open_library().behave(after_some);
     let accepted = upload(&app, &csv).json();
     assert_like(&fixture("import-accepted.json"), &accepted);
     let job = Job::of(&accepted["data"]);
     app.wait_for_books(&job, 40);
-    app.sandbox.open_library().behave(Fault::Hold.always());
     assert_like(
         &fixture("status-processing.json"),
         &app.get(&job.status_url).json(),

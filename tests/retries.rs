@@ -252,9 +252,7 @@ fn a_photo_that_was_kept_is_looked_at_again() {
     assert_eq!(app.uploads(), 2);
     assert_eq!(retry(&app, &third, &json!({})).status(), 400);
     for job in [&job, &again, &third] {
-        let path = format!("/v3/jobs/scans/{}/cleanup", job.id);
-        let cleanup = app.request("DELETE", &path).bearer(&job.token).send();
-        assert_eq!(cleanup.status(), 204, "{}", cleanup.text());
+        app.delete_scan(job);
     }
     assert_eq!(app.uploads(), 0);
     // Once the store has tidied up.

@@ -1,6 +1,7 @@
 //! The progress stream: its bytes, resuming, and its ends.
 
 use crate::app;
+use crate::photos::{self, scan_barcodes};
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -458,27 +459,23 @@ fn assert_goes_on_with(app: &App, job: &Job, stream: &mut Stream) {
 
 #[test]
 fn a_stream_of_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
-    let (app, job) = waiting("failed_retention=2000");
-    let deleted = app.import(b"a,b\n1,2\n");
+    let (app, job) = waiting("");
+    let deleted = scan_barcodes(&app, &[&photos::spines(1)]);
     let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
     let mut stream = app.stream(&path);
     let end = std::iter::from_fn(|| stream.event()).find(|event| event.is_terminal());
     let end = end.unwrap();
     assert_eq!(end.data["jobId"], deleted.id.as_str());
     drop(stream);
-    eventually("it is deleted", || {
-        app.get(&deleted.status_url).status() == 404
-    });
+    app.delete_scan(&deleted);
     assert_goes_on_with(&app, &job, &mut app.resume(&path, Some(&end.id)));
 }
 
 #[test]
 fn who_was_away_when_a_job_was_deleted_is_told_on_a_stream_of_several() {
-    let (app, job) = waiting("failed_retention=2000");
-    let deleted = app.import(b"a,b\n1,2\n");
-    eventually("it is deleted", || {
-        app.get(&deleted.status_url).status() == 404
-    });
+    let (app, job) = waiting("");
+    let deleted = scan_barcodes(&app, &[&photos::spines(1)]);
+    app.delete_scan(&deleted);
     let path = format!("/api/v2/imports/stream?jobIds={},{}", deleted.id, job.id);
     let mut stream = app.resume(&path, Some("1,1"));
     let end = std::iter::from_fn(|| stream.event()).find(|event| event.is_terminal());
@@ -506,14 +503,12 @@ fn no_id_of_a_stream_of_several_holds_a_position_that_a_job_has_not_come_to() {
 
 #[test]
 fn a_socket_on_two_jobs_goes_on_when_one_of_them_has_been_deleted() {
-    let (app, job) = waiting("failed_retention=2000 stream_budget=300");
-    let deleted = app.import(b"a,b\n1,2\n");
+    let (app, job) = waiting("stream_budget=300");
+    let deleted = scan_barcodes(&app, &[&photos::spines(1)]);
     let ids = format!("{},{}", deleted.id, job.id);
     let query = format!("jobId={ids}&token={},{}", deleted.token, job.token);
     let mut socket = Socket::open(app.address(), &query, &[]);
-    eventually("it is deleted", || {
-        app.get(&deleted.status_url).status() == 404
-    });
+    app.delete_scan(&deleted);
     let resumed = || {
         let metrics = app.metrics();
         let mut lines = metrics.lines();

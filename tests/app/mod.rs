@@ -564,6 +564,14 @@ impl App {
         over.unwrap()
     }
 
+    /// Deletes a scan.
+    pub(crate) fn delete_scan(&self, job: &Job) {
+        let path = format!("/v3/jobs/scans/{}/cleanup", job.id);
+        let deleted = self.request("DELETE", &path).bearer(&job.token).send();
+        assert_eq!(deleted.status(), 204, "{}", deleted.text());
+        assert_eq!(self.get(&job.status_url).status(), 404);
+    }
+
     pub(crate) fn results(&self, job: &Job) -> Value {
         self.get(&job.results_url).data(200)
     }

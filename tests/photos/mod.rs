@@ -5,6 +5,7 @@
 use std::io::Write;
 
 use crate::app::http::Request;
+use crate::app::{App, Job};
 use crate::scene::{Placed, Scene};
 
 /// A shelf with 13 books.
@@ -32,6 +33,13 @@ pub(crate) fn body(photos: &[&[u8]]) -> Vec<u8> {
     }
     body.extend_from_slice(b"--edge--\r\n");
     body
+}
+
+/// A scan of these photos that asks no vision model.
+pub(crate) fn scan_barcodes(app: &App, photos: &[&[u8]]) -> Job {
+    let request = app.request("POST", "/api/batch-scan");
+    let request = request.header("x-ai-provider", "barcode");
+    Job::of(&form(request, photos).send().data(202))
 }
 
 /// Three barcodes of books, each at another angle, before a shelf.
