@@ -18,8 +18,8 @@ use crate::time::{Time, millis};
 /// others, who wait outside, look away.
 const MAX_ENTRIES: usize = 64;
 
-/// Largest number of shares of which it is kept how far ahead they are, beside those that wait.
-const MAX_SHARES: usize = 256;
+/// Largest number of shares of which it is kept how far ahead they are.
+const MAX_SHARES: usize = 128;
 
 /// Length, in milliseconds, above which work is long, and leaves one place to shorter work.
 const LONG: u64 = 1_000;
@@ -41,8 +41,8 @@ pub(super) struct Ticket {
     pub(super) came: Time,
     /// Estimated time of the work on a machine that does nothing else.
     pub(super) takes: Duration,
-    /// Place in the order of the queue, as first entered: an entry that the store has lost is
-    /// written again with it.
+    /// Place in the order of the queue, given at the first look: an entry that the store has lost
+    /// is written again with it, and who waits outside comes in before those who came later.
     pub(super) place: Option<u64>,
     pub(super) is_admitted: bool,
 }
@@ -122,10 +122,11 @@ impl Queue {
         }
         let now = self.now;
         self.ahead.retain(|_, ahead| *ahead > now);
-        if self.ahead.len() > MAX_SHARES {
-            let entries = &self.entries;
-            self.ahead
-                .retain(|share, _| entries.iter().any(|entry| entry.share == *share));
+        while self.ahead.len() > MAX_SHARES {
+            let least = self.ahead.iter().min_by_key(|(_, ahead)| **ahead);
+            if let Some(share) = least.map(|(share, _)| share.clone()) {
+                self.ahead.remove(&share);
+            }
         }
     }
 
@@ -143,10 +144,19 @@ impl Queue {
         let is_new = found.is_none();
         let at = match found {
             Some(at) => at,
-            None if self.has_room_for(ticket) => self.enter(ticket, now.plus(life)),
-            // Too many wait to be told apart; who computes already goes on.
-            None if ticket.is_admitted => return (Standing::Admitted, false),
-            None => return (Standing::Waits(MAX_ENTRIES), false),
+            None => {
+                let (place, is_noted) = self.place(ticket);
+                ticket.place = Some(place);
+                if !self.has_room_for(place) {
+                    // Who computes already goes on.
+                    let look = match ticket.is_admitted {
+                        true => Standing::Admitted,
+                        false => Standing::Waits(MAX_ENTRIES),
+                    };
+                    return (look, is_noted);
+                }
+                self.enter(ticket, place, now.plus(life))
+            }
         };
         let entry = &mut self.entries[at];
         ticket.place = Some(entry.place);
@@ -166,38 +176,40 @@ impl Queue {
         (look, changed)
     }
 
-    /// The place of who enters now.
-    fn place_of(&self, ticket: &Ticket) -> u64 {
-        ticket.place.unwrap_or_else(|| {
-            let ahead = self.ahead.get(&ticket.share).copied();
-            ahead.unwrap_or_default().max(self.now) + takes(ticket)
-        })
+    /// The place of who is not in the queue: the one given before, unless the clock has begun anew.
+    /// The second answer is whether others of the same share are put behind it by that.
+    fn place(&mut self, ticket: &Ticket) -> (u64, bool) {
+        let ahead = self.ahead.get(&ticket.share).copied().unwrap_or_default();
+        let ahead = ahead.max(self.now);
+        let new = ahead + takes(ticket);
+        let place = ticket.place.map_or(new, |place| place.min(new));
+        // A share of one job's own has no other job to be put behind this one.
+        let is_noted = place > ahead && ticket.share != ticket.token.as_str();
+        if is_noted {
+            self.ahead.insert(ticket.share.clone(), place);
+        }
+        (place, is_noted)
     }
 
-    /// Whether there is room for one more. In a full queue who would be last gives way.
-    fn has_room_for(&mut self, ticket: &Ticket) -> bool {
+    /// Whether there is room for one more at this place. In a full queue who would be last gives
+    /// way.
+    fn has_room_for(&mut self, place: u64) -> bool {
         if self.entries.len() < MAX_ENTRIES {
             return true;
         }
         let waiting = (0..self.entries.len()).filter(|at| !self.entries[*at].computes);
         let last = waiting.max_by_key(|at| self.entries[*at].place);
-        let gives_way = last.filter(|at| self.entries[*at].place > self.place_of(ticket));
+        let gives_way = last.filter(|at| self.entries[*at].place > place);
         gives_way.map(|at| self.entries.swap_remove(at)).is_some()
     }
 
-    fn enter(&mut self, ticket: &Ticket, until: Time) -> usize {
-        let (place, takes) = (self.place_of(ticket), takes(ticket));
-        // A share of one job's own has no other job to be put behind this one.
-        if ticket.share != ticket.token.as_str() {
-            let ahead = self.ahead.entry(ticket.share.clone()).or_default();
-            *ahead = place.max(*ahead);
-        }
+    fn enter(&mut self, ticket: &Ticket, place: u64, until: Time) -> usize {
         self.entries.push(Entry {
             job: ticket.token.clone(),
             since: ticket.came,
             until,
             share: ticket.share.clone(),
-            takes,
+            takes: takes(ticket),
             place,
             computes: false,
         });
@@ -434,8 +446,10 @@ mod tests {
         }
         assert_eq!(queue.entries.len(), MAX_ENTRIES);
         let mut late = ticket("late", "much", 0, 10);
-        let outside = (Standing::Waits(MAX_ENTRIES), false);
-        assert_eq!(queue.look(&mut late, at(0), LIFE, TWO), outside);
+        for is_noted in [true, false] {
+            let outside = (Standing::Waits(MAX_ENTRIES), is_noted);
+            assert_eq!(queue.look(&mut late, at(0), LIFE, TWO), outside);
+        }
         let mut another = ticket("another", "another", 0, 10);
         let (look, changed) = queue.look(&mut another, at(0), LIFE, TWO);
         assert!(
@@ -451,29 +465,77 @@ mod tests {
     fn a_thousand_who_wait_read_little() {
         let mut queue = Queue::default();
         let mut tickets: Vec<Ticket> = (0..1_000)
-            .map(|n| ticket(&format!("{n:036}"), &format!("{n:036}"), n, 2_300))
+            .map(|n| ticket(&format!("{n:036}"), &format!("{n:043}"), n, 2_300))
             .collect();
         enter(&mut queue, &mut tickets);
+        queue.expire(at(9), LIFE);
+        assert_eq!(queue.ahead.len(), MAX_SHARES);
         let bytes = serde_json::to_vec(&queue).unwrap().len();
-        assert!(bytes <= 16_000, "{bytes}");
-        assert_eq!(order(&mut queue, &mut tickets, TWO).len(), 1_000);
+        assert!(bytes <= 20_000, "{bytes}");
+        let order = order(&mut queue, &mut tickets, TWO);
+        assert!(order.is_sorted(), "in the order in which they came");
+    }
+
+    #[test]
+    fn who_waits_outside_is_no_later_when_the_clock_begins_anew() {
+        let mut queue = Queue::default();
+        let mut outside = ticket("outside", "a", 0, 10);
+        outside.place = Some(1_000_000);
+        queue.look(&mut outside, at(0), LIFE, Slots { all: 0, long: 0 });
+        let mut later = ticket("later", "b", 1, 10);
+        assert_eq!(
+            queue.look(&mut later, at(1), LIFE, ONE).0,
+            Standing::Waits(1)
+        );
+    }
+
+    /// The queue is never empty, and who is outside looks seldom.
+    #[test]
+    fn who_waits_outside_comes_in_before_those_who_come_later() {
+        let mut queue = Queue::default();
+        let own = |n: usize| ticket(&format!("job-{n:03}"), &format!("job-{n:03}"), 0, 900);
+        let mut inside: Vec<Ticket> = (0..MAX_ENTRIES).map(own).collect();
+        let mut outside: Vec<Ticket> = (100..110).map(own).collect();
+        enter(&mut queue, &mut inside);
+        enter(&mut queue, &mut outside);
+        for (n, mut done) in inside.into_iter().enumerate() {
+            let (look, _) = queue.look(&mut done, at(9), LIFE, ONE);
+            assert_eq!(look, Standing::Admitted);
+            queue.leave(&done.token);
+            // Somebody else is faster each time.
+            enter(&mut queue, &mut [own(200 + n)]);
+        }
+        enter(&mut queue, &mut outside);
+        for ticket in outside {
+            let is_inside = queue.entries.iter().any(|entry| entry.job == ticket.token);
+            assert!(is_inside, "{ticket:?}");
+        }
     }
 
     #[test]
     fn who_sends_more_than_the_queue_holds_waits_for_himself() {
         let mut queue = Queue::default();
         let mut much: Vec<Ticket> = (0..100)
-            .map(|n| ticket(&format!("much-{n}"), "much", n, 900))
+            .map(|n| ticket(&format!("much-{n:02}"), "much", n, 900))
             .collect();
         enter(&mut queue, &mut much);
+        // One computes all the time, so that the clock goes on.
+        let mut first = ticket("first", "first", 0, 900);
+        assert_eq!(
+            queue.look(&mut first, at(9), LIFE, ONE).0,
+            Standing::Admitted
+        );
         let mut served: Vec<Ticket> = much.drain(..MAX_ENTRIES).collect();
-        order(&mut queue, &mut served, ONE);
+        order(&mut queue, &mut served, TWO);
+        assert!(queue.now > 0);
         enter(&mut queue, &mut much);
         much.push(ticket("another", "another", 200, 900));
         enter(&mut queue, &mut much);
-        let order = order(&mut queue, &mut much, ONE);
+        let order = order(&mut queue, &mut much, TWO);
         let place = order.iter().position(|name| name == "another").unwrap();
         assert!(place <= 1, "{order:?}");
+        let much = order.iter().filter(|name| *name != "another");
+        assert!(much.is_sorted(), "{order:?}");
     }
 
     #[test]
