@@ -89,6 +89,13 @@ impl<E: Effects> Run<'_, E> {
         forecast: Forecast,
         change: impl FnOnce(&mut Root),
     ) -> Result<(), Stop> {
+        let mut next = self.root.clone();
+        change(&mut next);
+        self.commit_root(forecast, next).await
+    }
+
+    /// Commits `next`. It knows nothing of the change, so that a component has the code of it once.
+    async fn commit_root(&mut self, forecast: Forecast, mut next: Root) -> Result<(), Stop> {
         let wait = self.pause_before_commit();
         if wait > Duration::ZERO {
             self.guarded(async {
@@ -97,8 +104,6 @@ impl<E: Effects> Run<'_, E> {
             })
             .await?;
         }
-        let mut next = self.root.clone();
-        change(&mut next);
         if next.segments.len() > MAX_SEGMENTS {
             let obsolete = self.merge_segments(&mut next.segments, false).await?;
             next.leftovers
