@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use books::{CsvErrorKind, Row};
 
-use crate::cadence::Forecast;
 use crate::compute::{LONG_ENOUGH_TO_WAIT, QueueTurn, Work};
 use crate::document::{
     Failure, FailureCode, Item, MAX_VALUE_BYTES, Pipeline, Report, Root, RowCounts, Stage,
@@ -44,7 +43,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
         });
         let takes: Duration = times.sum();
         let is_small = takes < LONG_ENOUGH_TO_WAIT;
-        if run.fatal(run.root.attempts).await? >= max_attempts(is_small) {
+        if run.deadly(run.root.attempts).await? >= max_attempts(is_small) {
             let failure = interrupted(is_small);
             return Ok(StageOutcome::Finished(Stage::Error, Some(failure)));
         }
@@ -55,12 +54,11 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
                 return Ok(StageOutcome::HandOver);
             }
         }
-        run.commit(Forecast::Unknown, |root| {
+        run.begin_attempt(run.root.attempts, |root, attempts| {
             root.stage = Stage::Analyzing;
-            root.attempts = root.attempts.saturating_add(1);
+            root.attempts = attempts;
         })
         .await?;
-        run.attempt = run.root.attempts;
         let Some(bytes) = read_upload(run, 0).await? else {
             return Ok(StageOutcome::Finished(
                 Stage::Error,
@@ -137,7 +135,7 @@ impl<E: Effects> Worker<E> for CsvAnalysis {
             root.report = report;
         })
         .await?;
-        run.attempt = 0;
+        run.is_trying = false;
         Ok(StageOutcome::NextStage)
     }
 }

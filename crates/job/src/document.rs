@@ -132,6 +132,9 @@ pub struct Root {
     /// Number of attempts at the file's analysis. Absent until the first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: u8,
+    /// Term of the lease under which the first attempt at the current step began.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tried_since: u64,
     /// The finished items, in the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Part>,

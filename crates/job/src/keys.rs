@@ -54,7 +54,7 @@ pub fn cancel(id: &JobId) -> String {
     format!("{JOBS}{id}/cancel")
 }
 
-/// Key of the number of the last attempt at a file or photo whose run has lost the job and lived.
+/// Key of the terms of the runs that could not keep the job in the middle of an attempt, and lived.
 #[must_use]
 pub fn survived(id: &JobId) -> String {
     format!("{JOBS}{id}/survived")

@@ -148,16 +148,15 @@ impl<E: Effects> Run<'_, E> {
             .photos
             .get(index)
             .map_or(0, |photo| photo.attempts);
-        if self.fatal(attempts).await? >= max_attempts(takes) {
+        if self.deadly(attempts).await? >= max_attempts(takes) {
             return Ok(false);
         }
-        self.commit(Forecast::Unknown, |root| {
+        self.begin_attempt(attempts, |root, attempts| {
             if let Some(photo) = root.photos.get_mut(index) {
-                photo.attempts = attempts.saturating_add(1);
+                photo.attempts = attempts;
             }
         })
         .await?;
-        self.attempt = attempts.saturating_add(1);
         Ok(true)
     }
 
@@ -226,7 +225,7 @@ impl<E: Effects> Run<'_, E> {
             change(root);
         })
         .await?;
-        self.attempt = 0;
+        self.is_trying = false;
         match next {
             Some(PhotoStep::Look | PhotoStep::Read) => Ok(()),
             Some(PhotoStep::Identify) | None if self.root.keeps_photo(index) => Ok(()),

@@ -4,6 +4,7 @@
 //! that only its epoch uses, then publishes a root that names them; nothing that a root names is
 //! rewritten, and it is deleted only after a root that does not name it.
 
+mod attempts;
 mod commit;
 
 use std::future::Future;
@@ -21,13 +22,10 @@ use crate::keys;
 use crate::lease::Lease;
 use crate::memory::Learned;
 use crate::settings::Settings;
-use crate::storage::{Stop, decode, encode, read_root};
+use crate::storage::{Stop, decode, encode};
 
 /// The number of claims in a row without a commit after which a job is given up.
 const MAX_CLAIMS_WITHOUT_COMMIT: u64 = 10;
-/// The number of lost leases that are put down to the machine's load: work that is longer than its
-/// lease by itself would else never end.
-const MAX_SURVIVED: u8 = 16;
 /// Divisor of the time that work has taken: after that part of it a run looks again whether a
 /// client cancels.
 const CANCEL_LOOK_DIVISOR: u32 = 4;
@@ -58,8 +56,8 @@ pub struct Run<'a, E> {
     /// Whether this invocation has received an upload or computed, and so holds more memory than a
     /// new one: what an instance has once grown to it keeps.
     pub(crate) holds_memory: bool,
-    /// Number of the attempt at a file or photo that this run has begun and not ended; 0: none.
-    pub(crate) attempt: u8,
+    /// Whether it has begun an attempt at a file or photo, and not ended it.
+    pub(crate) is_trying: bool,
     /// How this run has got the job, unless it is the first of all.
     begun_by: Option<fn(u64) -> Event<'static>>,
     /// Whether this run tells the operator's webhook of the job's end.
@@ -83,7 +81,7 @@ impl<'a, E: Effects> Run<'a, E> {
             lease,
             feed: None,
             holds_memory: false,
-            attempt: 0,
+            is_trying: false,
             begun_by: None,
             tells: true,
             // The creation has written the parts that its root names under the same epoch.
@@ -167,18 +165,6 @@ impl<'a, E: Effects> Run<'a, E> {
     #[must_use]
     pub(crate) fn is_crash_looping(&self) -> bool {
         is_crash_looping(self.lease.epoch(), &self.root.epoch)
-    }
-
-    /// Number of attempts that their runs may have died with, of those counted: a run that lost its
-    /// lease and lived has said so, and the machine's load ends no job. Up to [`MAX_SURVIVED`]
-    /// attempts are forgiven like this, whichever step of the job they were at.
-    pub(crate) async fn fatal(&self, attempts: u8) -> Result<u8, Stop> {
-        if attempts == 0 {
-            return Ok(0);
-        }
-        let survived = self.get(&keys::survived(&self.root.id)).await?;
-        let survived = survived.and_then(|bytes| bytes.first().copied());
-        Ok(attempts.saturating_sub(survived.unwrap_or_default().min(MAX_SURVIVED)))
     }
 
     /// The lease, for whoever goes on with the job.
@@ -409,32 +395,12 @@ impl<'a, E: Effects> Run<'a, E> {
         decode(part, self.read_value(&part.key).await?)
     }
 
-    /// Deletes the values that this run has written and no root names, but those that are `named`
-    /// after all.
-    pub(crate) async fn delete_unreferenced(&self, named: &[&Part]) {
-        let left = (self.unreferenced.iter()).filter(|key| named.iter().all(|p| p.key != **key));
-        for key in left {
+    /// Deletes the values that this run has written and no root names.
+    pub(crate) async fn delete_unreferenced(&self) {
+        for key in &self.unreferenced {
             // What cannot be deleted now goes with the job.
             let _ = self.engine.effects.delete(key).await;
         }
-    }
-
-    /// Leaves a job of which the lease is lost. In the middle of an attempt it says that it lives.
-    /// A root whose write has failed may have been published all the same, so the store's is
-    /// asked before what it may name is deleted.
-    pub(crate) async fn let_go(&self) {
-        let effects = self.engine.effects;
-        let Ok(root) = read_root(effects, &self.root.id).await else {
-            return;
-        };
-        let root = root.filter(|root| root.created == self.root.created);
-        if self.attempt > 0 && root.is_some() {
-            // What cannot be written counts as a death.
-            let key = keys::survived(&self.root.id);
-            let _ = effects.set(&key, &[self.attempt]).await;
-        }
-        let named = root.as_ref().map(Root::parts).unwrap_or_default();
-        self.delete_unreferenced(&named).await;
     }
 
     /// Writes items under as many values as their size needs.

@@ -398,7 +398,10 @@ impl<'a, E: Effects> Engine<'a, E> {
                 RunOutcome::new(Ending::Finished).with_root(root)
             }
             Err(Stop::Ended) => RunOutcome::new(Ending::AlreadyEnded),
-            Err(stop) => RunOutcome::new(Ending::NotFinished).with_stop(&stop),
+            Err(stop) => {
+                run.survive().await;
+                RunOutcome::new(Ending::NotFinished).with_stop(&stop)
+            }
         }
     }
 
@@ -427,6 +430,9 @@ impl<'a, E: Effects> Engine<'a, E> {
     }
 
     async fn handle_stop(&self, run: Run<'_, E>, stop: Stop) -> RunOutcome {
+        if matches!(stop, Stop::Lost | Stop::Store(_)) {
+            run.survive().await;
+        }
         match stop {
             Stop::Canceled => self.finish(run, Stage::Canceled, Some(canceled())).await,
             Stop::Damaged(what) => {
@@ -434,7 +440,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 self.finish(run, Stage::Error, Some(failure)).await
             }
             Stop::Ended => {
-                run.delete_unreferenced(&[]).await;
+                run.delete_unreferenced().await;
                 let id = run.root.id.clone();
                 if let Ok(Some(end)) = read_end(self.effects, &id).await {
                     let _ = repair(self.effects, end).await;
@@ -442,7 +448,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 RunOutcome::new(Ending::AlreadyEnded)
             }
             Stop::Lost => {
-                run.let_go().await;
+                run.delete_unreferenced().await;
                 RunOutcome::new(Ending::LeaseLost).with_root(run.root)
             }
             Stop::Store(_) => RunOutcome::new(Ending::StoreFailed)

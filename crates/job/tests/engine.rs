@@ -17,10 +17,10 @@ use job::effects::{
     RunRequest, Store, StoreError, Turn,
 };
 use job::{
-    Cancellation, Client, ContentDigest, CreateError, CsvAnalysis, Engine, FailureCode, HandOver,
-    Inspection, Item, JobId, Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob, Outcome,
-    Pipeline, Receiver, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time, Webhook,
-    Worker,
+    Cancellation, Client, ContentDigest, CreateError, Created, CsvAnalysis, Engine, FailureCode,
+    HandOver, Inspection, Item, JobId, Keyring, LeaseDoc, MAX_OVERVIEW_READS, MadeBy, Name, NewJob,
+    Outcome, Pipeline, Receiver, RetryError, Root, Run, Settings, Stage, StageOutcome, Stop, Time,
+    Webhook, Worker,
 };
 use serde_json::{Value, json};
 
@@ -1516,17 +1516,22 @@ fn the_slot_of_a_run_lasts_as_long_as_it_may_read_a_library() {
     assert!(life >= takes * 2, "{life:?} for {takes:?}");
 }
 
+/// A library of this text and enough blanks that reading it is interrupted for good a few times.
+fn large_library(engine: Engine<'_, World>, text: &str) -> Created {
+    let mut receiver = receiving_a_library(engine);
+    let file = format!("{text}{}", " ".repeat(4_000_000));
+    done(receiver.write(file.as_bytes())).unwrap();
+    done(receiver.accept(String::new())).unwrap()
+}
+
 #[test]
 fn runs_that_lose_a_job_and_live_are_no_attempts_that_it_dies_of() {
     let world = World::default();
     world.starts_runs.set(true);
     let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
     let engine = Engine::new(&world, &settings, &keyring);
-    let mut receiver = receiving_a_library(engine);
-    let row = "A Title,An Author\n";
-    let file = format!("Title,Author\n{}{}", row.repeat(5), " ".repeat(4_000_000));
-    done(receiver.write(file.as_bytes())).unwrap();
-    let created = done(receiver.accept(String::new())).unwrap();
+    let text = format!("Title,Author\n{}", "A Title,An Author\n".repeat(5));
+    let created = large_library(engine, &text);
     let id = created.root.id.clone();
 
     world.slow_uploads.set(settings.lease * 4);
@@ -1545,6 +1550,78 @@ fn runs_that_lose_a_job_and_live_are_no_attempts_that_it_dies_of() {
     let last = run(5);
     assert_eq!((last.stage, last.attempts), (Stage::Error, 20));
     assert_eq!(last.failure.unwrap().code, FailureCode::EInternal);
+}
+
+#[test]
+fn a_run_that_is_too_late_to_say_that_a_file_is_none_is_no_death_of_the_job() {
+    let world = World::default();
+    world.starts_runs.set(true);
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let created = large_library(engine, "a,b,c\n1,2,3\n");
+    let id = created.root.id.clone();
+    world.slow_uploads.set(settings.lease * 4);
+    done(engine.run_created(created, None, &CsvAnalysis));
+    for _ in 0..5 {
+        world.pass(settings.lease * 4);
+        done(engine.run(&id, None, &CsvAnalysis));
+    }
+    world.slow_uploads.set(Duration::ZERO);
+    world.pass(settings.lease * 4);
+    done(engine.run(&id, None, &CsvAnalysis));
+    let end = world.root(&format!("job/{id}"));
+    assert_eq!(end.failure.unwrap().code, FailureCode::ECsvParseFailed);
+}
+
+#[test]
+fn an_attempt_counts_unless_its_own_run_has_survived_it() {
+    // Four attempts since the third term. Who has survived says so in any order, and late; what
+    // was survived before that was another step's.
+    for (survived, is_given_up) in [
+        (json!([]), true),
+        (json!([1, 2]), true),
+        (json!([3]), false),
+        (json!([6, 4, 1]), false),
+        // As the version before said it.
+        (json!(9), true),
+    ] {
+        let world = World::default();
+        world.starts_runs.set(true);
+        let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+        let engine = Engine::new(&world, &settings, &keyring);
+        let created = large_library(engine, "Title,Author\nA Title,An Author\n");
+        let key = format!("job/{}", created.root.id);
+        let mut root: Value = serde_json::from_slice(&world.store.borrow()[&key]).unwrap();
+        root["attempts"] = json!(4);
+        root["tried_since"] = json!(3);
+        root["epoch"]["term"] = json!(6);
+        world.put(&key, &root);
+        world.put(&format!("{key}/survived"), &survived);
+        world.pass(settings.lease * 4);
+        done(engine.run(&created.root.id, None, &CsvAnalysis));
+        let stage = world.root(&key).stage;
+        assert_eq!(stage == Stage::Error, is_given_up, "{survived}: {stage:?}");
+    }
+}
+
+#[test]
+fn whoever_survives_an_attempt_is_noted_beside_the_others() {
+    let world = World::default();
+    world.starts_runs.set(true);
+    let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    let created = large_library(engine, "Title,Author\nA Title,An Author\n");
+    let id = created.root.id.clone();
+    let first = created.root.epoch.term;
+    world.slow_uploads.set(settings.lease * 4);
+    // A run of a later term was faster to say so.
+    let survived = format!("job/{id}/survived");
+    world.put(&survived, &json!([first + 3]));
+    done(engine.run_created(created, None, &CsvAnalysis));
+    let noted = world.store.borrow()[&survived].clone();
+    let mut noted: Vec<u64> = serde_json::from_slice(&noted).unwrap();
+    noted.sort_unstable();
+    assert_eq!(noted, [first, first + 3]);
 }
 
 #[test]

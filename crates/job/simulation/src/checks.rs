@@ -89,6 +89,8 @@ struct TrackedJob {
     /// For a scan, the items to look up, once they are known.
     seen: Option<Vec<Wanted>>,
     outcome: Option<JobOutcome>,
+    /// Whether two runs have each written an end, which they can beyond the assumption only.
+    has_two_ends: bool,
     /// Titles that somebody wanted to choose for a book, and whether one was answered to be chosen;
     /// an empty title is none of the books.
     chosen: BTreeMap<u32, (BTreeSet<String>, bool)>,
@@ -201,6 +203,7 @@ impl Checks {
             uploads: BTreeSet::new(),
             seen: None,
             outcome: None,
+            has_two_ends: false,
             chosen: BTreeMap::new(),
         });
     }
@@ -607,6 +610,7 @@ impl Checks {
                 if !self.bounded {
                     // It is the one that everybody reads from now on.
                     job.end = Some(end);
+                    job.has_two_ends = true;
                 }
                 self.broken("one-end", both);
             }
@@ -666,8 +670,8 @@ impl Checks {
         let Some(job) = self.jobs.get(id) else {
             return;
         };
-        // Of two ends of two runs, which there are beyond the assumption only, the one that took
-        // effect last is believed.
+        let has_two_ends = job.has_two_ends;
+        // Of two ends the one that took effect last is believed.
         let believed = || serde_json::from_slice(store.latest(&job::keys::end(id))?).ok();
         let end = match self.bounded {
             true => job.end.clone(),
@@ -687,7 +691,9 @@ impl Checks {
                 .latest(&part.key)
                 .and_then(|value| serde_json::from_slice::<Vec<Item>>(value).ok());
             let Some(items) = items else {
-                return self.broken("whole", format!("{} cannot be read", part.key));
+                // The other end has merged it, and deleted it.
+                let rule = if has_two_ends { "one-end" } else { "whole" };
+                return self.broken(rule, format!("{} cannot be read", part.key));
             };
             if items.len() != part.count as usize {
                 self.broken("whole", format!("{} has {} items", part.key, items.len()));

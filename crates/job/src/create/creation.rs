@@ -359,6 +359,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         plan: Vec::new(),
         wave: 0,
         attempts: 0,
+        tried_since: 0,
         segments: Vec::new(),
         report: None,
         rows: None,

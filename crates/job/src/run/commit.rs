@@ -326,7 +326,7 @@ impl<E: Effects> Run<'_, E> {
         self.renew_when_due().await?;
         let ready = self.fence().await;
         if let Err(Stop::Lost | Stop::Ended) = ready {
-            self.delete_unreferenced(&[]).await;
+            self.delete_unreferenced().await;
         }
         ready
     }
