@@ -564,11 +564,13 @@ impl App {
         over.unwrap()
     }
 
-    /// Deletes a scan.
+    /// Deletes a scan, as soon as it has ended.
     pub(crate) fn delete_scan(&self, job: &Job) {
         let path = format!("/v3/jobs/scans/{}/cleanup", job.id);
-        let deleted = self.request("DELETE", &path).bearer(&job.token).send();
-        assert_eq!(deleted.status(), 204, "{}", deleted.text());
+        eventually("it is deleted", || {
+            let deleted = self.request("DELETE", &path).bearer(&job.token).send();
+            deleted.status() == 204
+        });
         assert_eq!(self.get(&job.status_url).status(), 404);
     }
 
