@@ -2,11 +2,13 @@
 
 use crate::app;
 
+use std::time::{Duration, Instant};
+
 use app::http::{Request, Stalled};
 use app::sse::{Frame, Stream};
 use app::{App, Job, Setup, eventually};
-use serde_json::json;
-use stand_ins::Fault;
+use serde_json::{Value, json};
+use stand_ins::{Behaviour, Fault};
 
 /// An application whose jobs do not end.
 fn waiting(setup: Setup) -> App {
@@ -216,6 +218,29 @@ fn one_client_has_so_many_requests_under_way() {
     eventually("there is room again", || {
         health("192.0.2.1").status() == 200
     });
+}
+
+#[test]
+fn runs_leave_room_for_requests_and_no_job_fails_because_it_waits_for_some() {
+    let setup = Setup::new().tuning("stall=1000");
+    let app = setup.argument("--max-instances=16").start();
+    app.sandbox.open_library().behave(Fault::Hold.always());
+    let jobs: Vec<Job> = (0..20)
+        .map(|_| app.import(&stand_ins::library(2)))
+        .collect();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        for job in &jobs {
+            let status = app.status(job);
+            let under_way = ["initialized", "processing"].map(Value::from);
+            assert!(under_way.contains(&status["status"]), "{status}");
+        }
+    }
+    assert!(app.logs().contains("no room for a run"));
+    app.sandbox.open_library().behave(Behaviour::default());
+    for job in &jobs {
+        eventually("it is done", || app.status(job)["status"] == "completed");
+    }
 }
 
 #[test]

@@ -220,19 +220,23 @@ pub struct RunRequest<'a> {
 pub struct DispatchError(pub String);
 
 impl DispatchError {
-    const NO_ROUTE: &str = "status 404";
-
-    /// The error when the application has no component that does what the job needs, or the
-    /// component does not take the request for the application's own.
+    /// The error when the request for a run is answered with this status.
     #[must_use]
-    pub fn no_route() -> Self {
-        Self(Self::NO_ROUTE.to_owned())
+    pub fn status(status: u16) -> Self {
+        Self(format!("status {status}"))
     }
 
-    /// Whether the error is [`Self::no_route`].
+    /// Whether the application has no component that does what the job needs, or the component does
+    /// not take the request for the application's own.
     #[must_use]
     pub fn is_no_route(&self) -> bool {
-        self.0 == Self::NO_ROUTE
+        *self == Self::status(404)
+    }
+
+    /// Whether there was no room for a run, as there may be later.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        [429, 503].map(Self::status).contains(self)
     }
 }
 

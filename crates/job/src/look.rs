@@ -171,6 +171,7 @@ impl<E: Effects> Engine<'_, E> {
 
     async fn revive(&self, root: &Root) {
         let mut problem = String::new();
+        let mut is_busy = false;
         for _ in 0..START_ATTEMPTS {
             match self.start(root, None).await {
                 Ok(()) => return,
@@ -178,6 +179,10 @@ impl<E: Effects> Engine<'_, E> {
                     let lacks_reader =
                         error.is_no_route() && root.next_component() == Component::Reader;
                     problem = error.to_string();
+                    is_busy = error.is_busy();
+                    if is_busy {
+                        break;
+                    }
                     // Another component finds that out once more, and goes on without it.
                     if lacks_reader && self.start(&root.without_reading(), None).await.is_ok() {
                         return;
@@ -189,7 +194,8 @@ impl<E: Effects> Engine<'_, E> {
             "revival-failed",
             json!({"level": "warn", "jobId": root.id, "message": problem}),
         );
-        if self.effects.now().since(root.updated) >= self.settings.stall {
+        // Where everybody waits, nothing is wrong with this job.
+        if !is_busy && self.effects.now().since(root.updated) >= self.settings.stall {
             self.give_up(root).await;
         }
     }

@@ -58,8 +58,7 @@ pub(crate) async fn start(spin: &Spin, request: RunRequest<'_>) -> Result<(), Di
     let response = within(spin, limit, spin.send(request)).await;
     match response.unwrap_or(Err(HttpError::TimedOut)) {
         Ok(response) if matches!(response.status, 200 | 202) => Ok(()),
-        Ok(response) if response.status == 404 => Err(DispatchError::no_route()),
-        Ok(response) => Err(DispatchError(format!("status {}", response.status))),
+        Ok(response) => Err(DispatchError::status(response.status)),
         // It works before it answers.
         Err(HttpError::TimedOut) if mode == RunMode::Inline => Ok(()),
         Err(error) => Err(DispatchError(error.to_string())),

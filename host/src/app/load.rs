@@ -83,6 +83,7 @@ impl App {
             store = Arc::new(guard.await.context("cannot list the keys of the store")?);
         }
 
+        let instances = settings.max_instances as usize;
         Ok(Arc::new(Self {
             router,
             components,
@@ -95,7 +96,8 @@ impl App {
             counters,
             metrics,
             traces: settings.traces,
-            room: Arc::new(Semaphore::new(settings.max_instances as usize)),
+            room: Arc::new(Semaphore::new(instances)),
+            own_room: Arc::new(Semaphore::new(instances - instances / 8)),
             is_ending: AtomicBool::new(false),
             max_instances: settings.max_instances,
             memory: MemoryPool::new(settings.memory, memory::WAIT),

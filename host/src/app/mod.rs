@@ -47,13 +47,18 @@ pub const DRAIN: Duration = Duration::from_secs(3);
 /// Time for which a request waits for an instance when all are in use.
 pub(crate) const INSTANCE_WAIT: Duration = Duration::from_secs(2);
 
+/// The same, of a request of the application to itself: it is sent again when somebody next asks,
+/// and who sends it holds an instance meanwhile.
+const OWN_INSTANCE_WAIT: Duration = Duration::from_millis(200);
+
 /// Settings of an application.
 pub struct Settings {
     /// The platform's limits.
     pub limits: Limits,
     /// Faults of storage and network.
     pub fault: FaultPlan,
-    /// Number of instances at a time. A request that finds no room is answered 500, as by Spin.
+    /// Number of instances at a time. A request that finds no room is answered 503. What the
+    /// application asks of itself leaves an eighth of them to clients.
     pub max_instances: u32,
     /// Bytes of memory that all instances may have together, beyond what they begin with.
     pub memory: usize,
@@ -100,11 +105,20 @@ pub struct App {
     metrics: Arc<Metrics>,
     traces: Option<Traces>,
     room: Arc<Semaphore>,
+    /// The part of the room for what the application asks of itself: runs, which may last for
+    /// minutes.
+    own_room: Arc<Semaphore>,
     max_instances: u32,
     is_ending: AtomicBool,
     memory: MemoryPool,
     clients: Clients,
     address: OnceLock<SocketAddr>,
+}
+
+/// The room of one instance.
+struct Room {
+    _all: OwnedSemaphorePermit,
+    _own: Option<OwnedSemaphorePermit>,
 }
 
 struct Component {
@@ -276,19 +290,23 @@ impl App {
         if self.is_ending.load(Ordering::Relaxed) {
             return busy("the application is shutting down");
         }
-        let free = self.room.clone().acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(INSTANCE_WAIT, free).await else {
+        let Some(room) = self.room_for(&hold).await else {
             self.counters.rejected(&component.id);
             tracing::error!(
                 traceId = trace,
-                "{}: no room for a request, {} instances are live (SPIN_MAX_INSTANCE_COUNT)",
+                "{}: no room for a {}, of {} instances (SPIN_MAX_INSTANCE_COUNT)",
                 component.id,
+                if hold.asker().is_some() {
+                    "request"
+                } else {
+                    "run"
+                },
                 self.max_instances
             );
             return busy("too many requests are under way; try again");
         };
         let request = Request::from_parts(parts, body);
-        match self.run(component, request, permit, hold, span).await {
+        match self.run(component, request, room, hold, span).await {
             Ok(response) => response.map(|body| {
                 LimitedBody::new(body, self.limits.response_body, || {
                     Error::HttpResponseBodySize(None)
@@ -302,11 +320,31 @@ impl App {
         }
     }
 
+    /// Waits for room for an instance.
+    async fn room_for(&self, hold: &Hold) -> Option<Room> {
+        let (wait, own_room) = match hold.asker() {
+            Some(_) => (INSTANCE_WAIT, None),
+            None => (OWN_INSTANCE_WAIT, Some(self.own_room.clone())),
+        };
+        let room = async {
+            let own = match own_room {
+                Some(own) => Some(own.acquire_owned().await.ok()?),
+                None => None,
+            };
+            let all = self.room.clone().acquire_owned().await.ok()?;
+            Some(Room {
+                _all: all,
+                _own: own,
+            })
+        };
+        tokio::time::timeout(wait, room).await.ok()?
+    }
+
     async fn run(
         self: &Arc<Self>,
         component: &Component,
         mut request: Request<LimitedBody>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         hold: Hold,
         span: &Span,
     ) -> anyhow::Result<Response<WasiBody>> {
@@ -365,7 +403,7 @@ impl App {
             span.end(result.as_ref().err().map(|error| error as _));
             // Only now is there room for another instance.
             drop(store);
-            drop(permit);
+            drop(room);
             hold.release();
             result
         };

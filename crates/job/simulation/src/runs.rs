@@ -39,7 +39,7 @@ async fn send(from: &Process, request: RunRequest<'_>) -> Result<(), DispatchErr
     }
     let component = request.root.next_component();
     if component == Component::Reader && world.scenario.lacks_reader {
-        return Err(DispatchError::no_route());
+        return Err(DispatchError::status(404));
     }
     let start = from.hand_over(request.hand_over);
     world.note(|| format!("#{} starts {component:?} on {id}: {start:?}", from.pid));
