@@ -478,15 +478,15 @@ fn answer(to: SocketAddr, bytes: &[u8], breaks_off: bool) -> String {
     let began = Instant::now();
     loop {
         let answer = String::from_utf8_lossy(&send(to, bytes, breaks_off)).into_owned();
-        // The answer to a `HEAD` does not say why.
+        // The answer to a `HEAD` does not say why, but when to come back.
         let says_so = answer.contains("SERVICE_BUSY") || bytes.starts_with(b"HEAD");
         let is_behind = answer.get(9..12) == Some("503") && says_so;
-        if !is_behind || began.elapsed() > TIME_LIMIT {
-            return answer;
+        let wait = answer.split_once("retry-after: ");
+        let wait = wait.and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+        match wait.filter(|_| is_behind && began.elapsed() < TIME_LIMIT) {
+            Some(seconds) => thread::sleep(Duration::from_secs(seconds)),
+            None => return answer,
         }
-        let (_, wait) = answer.split_once("retry-after: ").unwrap();
-        let seconds = wait.lines().next().unwrap().parse().unwrap();
-        thread::sleep(Duration::from_secs(seconds));
     }
 }
 

@@ -246,6 +246,31 @@ async fn a_stream_whose_key_changes_is_a_pause_for_those_who_are_given_the_new_o
 }
 
 #[tokio::test]
+async fn who_leaves_while_its_stream_is_asked_for_follows_no_other() {
+    let app = App::start().await;
+    let edge = Served::start(config(), &app).await;
+    let topic = app.world.topic("a");
+    let mut stays = Reader::open(&edge, &shared(""), &[]).await;
+    let leaves = Reader::open(&edge, &shared(""), &[]).await;
+    one_upstream(&app, &edge, 2).await;
+    // The newest client is the first to ask, and is told of another key when it is gone.
+    let before = app.world.seen(&Method::GET, "/events").len();
+    *app.world.key.lock().unwrap() = Some("another".to_owned());
+    app.world.holds_streams.store(true, SeqCst);
+    app.world.cut(false);
+    until(|| app.world.seen(&Method::GET, "/events").len() > before).await;
+    drop(leaves);
+    edge.shows("edge_streams_open 1").await;
+    app.world.holds_streams.store(false, SeqCst);
+    app.world.released.notify_one();
+    one_upstream(&app, &edge, 1).await;
+    topic.say("completed", "1");
+    assert_eq!(stays.text().await, RETRY);
+    assert_eq!(stays.rest().await, (event(1, "completed", "1"), true));
+    until(|| app.world.streams.load(SeqCst) == 0).await;
+}
+
+#[tokio::test]
 async fn each_resumes_with_its_own_right() {
     let app = App::start().await;
     let edge = Served::start(config(), &app).await;

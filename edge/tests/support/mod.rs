@@ -109,7 +109,9 @@ pub(crate) struct World {
     pub key: Mutex<Option<String>>,
     /// The topic of which it knows nothing any more: its streams are answered 404.
     pub forgotten: Mutex<Option<String>>,
-    /// Lets one answer of `/held` go.
+    /// Whether answers with streams are held, as that of `/held` is.
+    pub holds_streams: AtomicBool,
+    /// Lets one held answer go.
     pub released: tokio::sync::Notify,
 }
 
@@ -440,6 +442,9 @@ async fn serve(world: Arc<World>, request: Request<Incoming>) -> Response<Body> 
             {
                 return answer(401, "no longer");
             }
+            if world.holds_streams.load(SeqCst) {
+                world.released.notified().await;
+            }
             stream(&world, &seen, &path["/events/".len()..], "completed")
         }
         ("GET", "/hang") => std::future::pending().await,
@@ -489,6 +494,7 @@ impl App {
             streams: AtomicUsize::new(0),
             is_down: AtomicBool::new(false),
             revoked: Mutex::new(None),
+            holds_streams: AtomicBool::new(false),
             begun: AtomicUsize::new(0),
             aborted: AtomicUsize::new(0),
             knows_no_parking: AtomicBool::new(false),

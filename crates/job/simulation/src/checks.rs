@@ -557,6 +557,8 @@ impl Checks {
         let Some(job) = self.jobs.get_mut(id) else {
             return;
         };
+        let is_another = |other: &Root| other.epoch != end.epoch;
+        job.has_two_ends |= !self.bounded && job.end.as_ref().is_some_and(is_another);
         let kept: BTreeSet<String> = (end.uploads.iter())
             .flat_map(|upload| (0..upload.chunks).map(|chunk| upload.chunk(chunk)))
             .collect();
@@ -610,7 +612,6 @@ impl Checks {
                 if !self.bounded {
                     // It is the one that everybody reads from now on.
                     job.end = Some(end);
-                    job.has_two_ends = true;
                 }
                 self.broken("one-end", both);
             }
