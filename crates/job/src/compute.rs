@@ -134,7 +134,7 @@ impl<E: Effects> Run<'_, E> {
                 },
                 came: self.engine.effects.now(),
                 takes,
-                place: None,
+                place: Some(self.root.queue_place).filter(|place| *place > 0),
                 is_admitted: false,
             },
             life: settings.lease,
@@ -157,9 +157,13 @@ impl<E: Effects> Run<'_, E> {
                 .await?;
             if admitted {
                 self.holds_memory = true;
+                // The next commit says so.
+                self.root.queue_place = 0;
                 return Ok(Some(turn));
             }
-            self.commit(Forecast::Unknown, |_| {}).await?;
+            let place = turn.ticket.place.unwrap_or_default();
+            self.commit(Forecast::Unknown, |root| root.queue_place = place)
+                .await?;
             if limit.is_some_and(|limit| self.engine.effects.monotonic() >= limit) {
                 return Ok(None);
             }

@@ -135,6 +135,9 @@ pub struct Root {
     /// Term of the lease under which the first attempt at the current step began.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tried_since: u64,
+    /// Place of the job in the queue that it waits in: the next run goes on waiting there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub queue_place: u64,
     /// The finished items, in the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Part>,

@@ -1625,6 +1625,40 @@ fn whoever_survives_an_attempt_is_noted_beside_the_others() {
 }
 
 #[test]
+fn who_waits_outside_of_the_queue_keeps_the_place_when_another_run_waits_on() {
+    let world = World::default();
+    world.starts_runs.set(true);
+    let (settings, keyring) = (Settings::cloud(), Keyring::new(b"secret"));
+    let engine = Engine::new(&world, &settings, &keyring);
+    // The clock of the queue goes on, and is never without those who came before.
+    let fill = |now: u64| {
+        let times = (world.now().0, world.now().plus(settings.lease).0);
+        let entries: Vec<Value> = (0..64)
+            .map(|n| {
+                json!({"job": format!("before-{n}"), "share": "s", "since": times.0,
+                "until": times.1, "takes": 9_000, "place": 1, "computes": n < 2})
+            })
+            .collect();
+        world.put(job::keys::COMPUTE, &json!({"entries": entries, "now": now}));
+    };
+    fill(50_000);
+    let created = large_library(engine, "Title,Author\nA Title,An Author\n");
+    let id = created.root.id.clone();
+    done(engine.run_created(created, None, &CsvAnalysis));
+    let root = || world.root(&format!("job/{id}"));
+    let place = root().queue_place;
+    assert!(place > 50_000, "{place}");
+    fill(90_000);
+    let given = world.handed_over.borrow_mut().pop();
+    done(engine.run(&id, given, &CsvAnalysis));
+    assert_eq!((root().stage, root().queue_place), (Stage::Queued, place));
+    world.store.borrow_mut().remove(job::keys::COMPUTE);
+    let given = world.handed_over.borrow_mut().pop();
+    done(engine.run(&id, given, &CsvAnalysis));
+    assert_eq!((root().stage, root().queue_place), (Stage::Enriching, 0));
+}
+
+#[test]
 fn who_has_lost_a_job_that_is_gone_leaves_nothing() {
     let world = World::default();
     world.starts_runs.set(true);

@@ -360,6 +360,7 @@ fn first_root<E: Effects>(effects: &E, new: &NewJob) -> Root {
         wave: 0,
         attempts: 0,
         tried_since: 0,
+        queue_place: 0,
         segments: Vec::new(),
         report: None,
         rows: None,
