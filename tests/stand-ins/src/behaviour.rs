@@ -39,6 +39,8 @@ pub enum When {
     Percent(u64),
     /// Requests that arrive within so many milliseconds after the server was told so.
     Within(u64),
+    /// Requests that ask for the book of this ISBN by its number, alone or with others.
+    Isbn(u64),
 }
 
 /// A fault in the treatment of a request.
@@ -147,8 +149,9 @@ impl Behaviour {
         }
     }
 
-    /// Whether the fault happens to the `n`-th request (from 1) since the behaviour was set.
-    pub(crate) fn applies_to(&self, n: u64, age: Duration) -> bool {
+    /// Whether the fault happens to the `n`-th request (from 1) since the behaviour was set, which
+    /// has this query.
+    pub(crate) fn applies_to(&self, n: u64, age: Duration, query: &str) -> bool {
         match self.when {
             When::Always => true,
             When::First(count) => n <= count,
@@ -156,6 +159,7 @@ impl Behaviour {
             When::Every(step) => step != 0 && n.is_multiple_of(step),
             When::Percent(share) => stable_hash(&[n.to_string()]) % 100 < share,
             When::Within(time) => age < Duration::from_millis(time),
+            When::Isbn(isbn) => query.contains(&isbn.to_string()),
         }
     }
 }

@@ -415,19 +415,22 @@ impl Shared {
         let mut state = self.state();
         state.count += 1;
         state.since_behaviour += 1;
-        if state.seen.len() == MAX_SEEN {
-            state.seen.pop_front();
-        }
-        state.seen.push_back(seen);
         let mut delay = self.pace.delay + self.jitter(state.count);
         let mut fault = None;
         let age = state
             .behaves_since
             .map_or(Duration::ZERO, |since| since.elapsed());
-        if state.behaviour.applies_to(state.since_behaviour, age) {
+        if state
+            .behaviour
+            .applies_to(state.since_behaviour, age, &seen.query)
+        {
             delay += Duration::from_millis(state.behaviour.delay_ms);
             fault = state.behaviour.fault.clone();
         }
+        if state.seen.len() == MAX_SEEN {
+            state.seen.pop_front();
+        }
+        state.seen.push_back(seen);
         let admitted = match self.pace.rate {
             Some(rate) => state.admit(rate, Instant::now()),
             None => Some(Duration::ZERO),

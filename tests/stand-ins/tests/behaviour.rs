@@ -11,6 +11,12 @@ use serde_json::json;
 use stand_ins::{API_KEY, Behaviour, Fault, Sandbox, Settings, When};
 
 const ASK: [(&str, &str); 2] = [("q", "title:war"), ("fields", "*")];
+/// The ISBNs that [`ASK_BY_ISBN`] asks for.
+const ISBNS: [u64; 2] = [9_780_439_708_180, 9_780_743_273_565];
+const ASK_BY_ISBN: [(&str, &str); 2] = [
+    ("q", "isbn:(9780439708180 OR 9780743273565)"),
+    ("fields", "*"),
+];
 
 async fn sandbox() -> Sandbox {
     Sandbox::start(Settings::default()).await.unwrap()
@@ -117,6 +123,12 @@ async fn faults_strike_when_they_are_meant_to() {
             seen.push(get(server, "/search.json", &ASK).await.status);
         }
         assert_eq!(seen, expected, "{when:?}");
+    }
+    for (isbn, expected) in [(ISBNS[0], 500), (ISBNS[1], 500), (9_780_063_021_426, 200)] {
+        server.behave(fault.clone().when(When::Isbn(isbn)));
+        let answer = get(server, "/search.json", &ASK_BY_ISBN).await;
+        assert_eq!(answer.status, expected, "{isbn}");
+        assert_eq!(get(server, "/search.json", &ASK).await.status, 200);
     }
 }
 
