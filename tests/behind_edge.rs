@@ -88,11 +88,12 @@ impl Front {
 #[test]
 fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
     let mut app = Setup::new()
-        .provider_delay(Duration::from_millis(300))
+        .variable("provider_timeout_s", "60")
+        .tuning("wave_items=40")
         .variable(Front::SECRET.0, Front::SECRET.1)
         .start();
     let front = Front::of(&app);
-    app.sandbox.open_library().behave(Fault::Hold.always());
+    app.hold_look_ups();
     let job = app.import(LIBRARY);
     let clients: Vec<_> = (0..100)
         .map(|n| {
@@ -107,10 +108,10 @@ fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
             })
         })
         .collect();
-    app.sandbox.open_library().behave(Behaviour::default());
-    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
-    assert_eq!(app.status(&job)["status"], "processing");
+    app.hold_look_ups_at(400);
+    app.wait_for_books(&job, 40);
     app.kill();
+    app.go_on();
     app.start_again();
     front.follow(&app);
     for client in clients {
@@ -140,12 +141,12 @@ fn a_restart_of_the_application_is_a_pause_for_its_sockets() {
 #[test]
 fn a_restart_of_the_application_is_a_pause_for_the_clients_of_its_streams() {
     let mut app = Setup::new()
-        .provider_delay(Duration::from_millis(300))
+        .variable("provider_timeout_s", "60")
         .tuning("wave_items=40 lease=600 lease_renew=200 write_delay=100")
         .variable(Front::SECRET.0, Front::SECRET.1)
         .start();
     let front = Front::of(&app);
-    app.sandbox.open_library().behave(Fault::Hold.always());
+    app.hold_look_ups();
     let job = app.import(LIBRARY);
     let path = format!("{}?books=1", job.sse_url);
     let clients: Vec<_> = (0..100)
@@ -161,9 +162,10 @@ fn a_restart_of_the_application_is_a_pause_for_the_clients_of_its_streams() {
         front.count("edge_upstream_streams_open") == 1
     });
     assert_eq!(front.count("edge_streams_open"), 100);
-    app.sandbox.open_library().behave(Behaviour::default());
-    eventually("it has begun", || app.status(&job)["processedCount"] != 0);
+    app.hold_look_ups_at(400);
+    app.wait_for_books(&job, 40);
     app.kill();
+    app.go_on();
     app.start_again();
     front.follow(&app);
     for client in clients {

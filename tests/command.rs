@@ -186,10 +186,11 @@ fn job(text: &str) -> Job {
     }
 }
 
-/// An import here takes seconds, and a dead run is soon replaced.
+/// An import here is told of in many steps, and a dead run is soon replaced.
 fn watchable() -> App {
     Setup::new()
         .provider_delay(Duration::from_millis(120))
+        .variable("provider_timeout_s", "60")
         .tuning("wave_items=40 lease=600 lease_renew=200 write_delay=100")
         .start()
 }
@@ -208,10 +209,12 @@ fn is_done(screen: &str) -> bool {
 #[test]
 fn a_person_at_a_terminal_sees_a_bar_and_then_the_result() {
     let app = watchable();
+    app.hold_look_ups_at(400);
     let user = User::of(&app);
     let terminal = user.terminal(&["import", "library.csv"]);
     let middle = terminal.shows("in the middle", is_halfway);
     assert!(middle.contains("enriching ["), "{middle}");
+    app.go_on();
     let end = terminal.shows("at the end", is_done);
     assert!(end.contains("books found in "), "{end}");
     assert!(!end.contains("[==="), "{end}");
@@ -238,6 +241,7 @@ fn a_person_at_a_terminal_sees_a_bar_and_then_the_result() {
 #[test]
 fn a_server_that_is_killed_and_started_again_is_a_pause() {
     let mut app = watchable();
+    app.hold_look_ups_at(400);
     let user = User::of(&app);
     let terminal = user.terminal(&["import", "library.csv"]);
     let mut pipe = user.pipe(&["import", "library.csv"]);
@@ -247,6 +251,7 @@ fn a_server_that_is_killed_and_started_again_is_a_pause() {
     app.kill();
     terminal.shows("without a server", |screen| screen.contains("cannot reach"));
     pipe.until("cannot reach");
+    app.go_on();
     app.start_again_at(address);
     let end = terminal.shows("afterwards", is_done);
     assert_eq!(terminal.code(), 0);
@@ -259,6 +264,7 @@ fn a_server_that_is_killed_and_started_again_is_a_pause() {
 #[test]
 fn ctrl_c_cancels_at_the_server() {
     let app = watchable();
+    app.hold_look_ups_at(400);
     let user = User::of(&app);
     let terminal = user.terminal(&["import", "library.csv"]);
     let screen = terminal.shows("before", is_halfway);
@@ -275,12 +281,22 @@ fn ctrl_c_cancels_at_the_server() {
 #[test]
 fn a_log_gets_lines_and_a_program_gets_events() {
     let app = watchable();
+    app.hold_look_ups_at(100);
     let user = User::of(&app);
     let mut pipe = user.pipe(&["import", "library.csv"]);
     let first = pipe.line().unwrap();
     let mut events = user.pipe(&["watch", "--json", &job(&first).id]);
+    let mut told = events.until("\"event\":\"processing\"");
+    // The job does not go on before a line says where it is.
+    let mut lines = Vec::new();
+    for row in [250, 400, 600, 740] {
+        lines.extend(pipe.until("Enriching ("));
+        app.hold_look_ups_at(row);
+    }
+    app.go_on();
 
-    let (lines, code) = pipe.end();
+    let (rest, code) = pipe.end();
+    lines.extend(rest);
     assert_eq!(code, 0);
     assert!(lines.len() >= 5, "{lines:#?}");
     assert!(!lines.concat().contains('\x1b'), "{lines:?}");
@@ -289,9 +305,12 @@ fn a_log_gets_lines_and_a_program_gets_events() {
     assert!(percents.len() >= 4 && percents.is_sorted(), "{percents:?}");
     assert!(is_done(lines.last().unwrap()), "{lines:?}");
 
+    while let Some(line) = events.line() {
+        told.push(line);
+    }
     let mut names = Vec::new();
     let mut progress = Vec::new();
-    while let Some(line) = events.line() {
+    for line in told {
         let event: Value = serde_json::from_str(&line).unwrap();
         names.push(event["event"].as_str().unwrap().to_owned());
         progress.extend(event["data"]["progress"].as_f64());

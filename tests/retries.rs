@@ -2,8 +2,6 @@
 
 use crate::app;
 
-use std::time::Duration;
-
 use app::http::Response;
 use app::{
     App, Job, LIBRARY, LIBRARY_ROWS, Setup, assert_adds_up, assert_in_order, count, eventually,
@@ -338,9 +336,10 @@ fn a_scan_that_failed_is_tried_again_with_its_photos() {
 #[test]
 fn a_retry_of_a_canceled_job_does_what_nobody_reached() {
     let app = Setup::new()
+        .variable("provider_timeout_s", "60")
         .tuning("wave_items=30")
-        .provider_delay(Duration::from_millis(300))
         .start();
+    app.hold_look_ups_at(200);
     let job = app.import(LIBRARY);
     app.wait_for_books(&job, 30);
     let cancel = app
@@ -349,6 +348,7 @@ fn a_retry_of_a_canceled_job_does_what_nobody_reached() {
         .send();
     assert!(cancel.status() < 300, "{}", cancel.text());
     eventually("an end", || app.status(&job)["status"] == "canceled");
+    app.go_on();
     let before = app.results(&job);
     let (books, pending) = (before["books"].as_array().unwrap(), "pending");
     let is_done = |book: &&Value| book["enrichmentStatus"] != pending;

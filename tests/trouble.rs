@@ -13,11 +13,20 @@ use app::{
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-/// Long enough to be met in the middle, with leases that run out soon.
-fn slow() -> Setup {
-    Setup::new()
-        .provider_delay(Duration::from_millis(100))
-        .tuning("wave_items=40 lease=900 lease_renew=300 write_delay=150")
+/// An application with leases that run out soon, whose imports of [`LIBRARY`] stop in the middle
+/// until they are to go on.
+fn held() -> App {
+    held_in_batches_of(40)
+}
+
+fn held_in_batches_of(books: u32) -> App {
+    let tuning = format!("wave_items={books} lease=900 lease_renew=300 write_delay=150");
+    let app = Setup::new()
+        .variable("provider_timeout_s", "60")
+        .tuning(&tuning)
+        .start();
+    app.hold_look_ups_at(200);
+    app
 }
 
 /// The status, as soon as the store can be asked.
@@ -49,7 +58,9 @@ fn finish(app: &App, job: &Job) -> Value {
     }
 }
 
+/// Lets the job go on to its end, which is as if nothing had happened.
 fn assert_whole(app: &App, job: &Job) {
+    app.go_on();
     assert_eq!(finish(app, job)["status"], "completed");
     assert_adds_up(&app.results(job), LIBRARY_ROWS);
     let events = app.follow(job);
@@ -58,9 +69,11 @@ fn assert_whole(app: &App, job: &Job) {
     assert_eq!(app.uploads(), 0);
 }
 
-/// How long it takes until more books are final than now.
-fn stall(app: &App, job: &Job) -> Duration {
+/// How long it takes until more books are final than now, where the job is held; it goes on to
+/// another row.
+fn stall(app: &App, job: &Job, row: usize) -> Duration {
     let (start, before) = (Instant::now(), count(&status(app, job), "processedCount"));
+    app.hold_look_ups_at(row);
     eventually("it goes on", || {
         count(&status(app, job), "processedCount") > before
     });
@@ -68,7 +81,7 @@ fn stall(app: &App, job: &Job) -> Duration {
 }
 
 fn import_through(fault: &str) {
-    let app = slow().start();
+    let app = held();
     let job = app.import(LIBRARY);
     app.wait_for_books(&job, 40);
     app.misbehave(fault);
@@ -97,7 +110,7 @@ fn import_through(fault: &str) {
         "it can be looked at"
     );
     app.misbehave("");
-    println!("{fault}: it goes on after {:?}", stall(&app, &job));
+    println!("{fault}: it goes on after {:?}", stall(&app, &job, 400));
     assert_whole(&app, &job);
 }
 
@@ -136,12 +149,14 @@ fn a_store_that_fails_for_a_while_is_busy_to_apps_of_every_origin() {
 
 #[test]
 fn a_store_that_fails_now_and_then_is_asked_again() {
-    let app = slow().start();
+    // The smallest batches that there are: of so many commits some operation fails.
+    let app = held_in_batches_of(20);
     let job = app.import(LIBRARY);
     app.wait_for_books(&job, 40);
     let runs = || count(&app.counters()["components"]["enrichment"], "requests");
     let (start, before) = (Instant::now(), runs());
     app.misbehave("store-fail=0.05");
+    app.go_on();
     assert_eq!(finish(&app, &job)["status"], "completed");
     app.misbehave("");
     let counters = app.counters();
@@ -171,7 +186,7 @@ fn a_slow_store_only_takes_longer() {
 
 #[test]
 fn a_store_file_that_somebody_locks_for_a_while_only_delays() {
-    let app = slow().start();
+    let app = held();
     let job = app.import(LIBRARY);
     app.wait_for_books(&job, 40);
     let other = Connection::open(app.state().join("sqlite_key_value.db")).unwrap();
@@ -182,24 +197,25 @@ fn a_store_file_that_somebody_locks_for_a_while_only_delays() {
         .send()
         .error(503, "SERVICE_BUSY");
     other.execute_batch("ROLLBACK").unwrap();
-    println!("locked: it goes on after {:?}", stall(&app, &job));
+    println!("locked: it goes on after {:?}", stall(&app, &job, 400));
     assert_whole(&app, &job);
 }
 
 /// All clocks jump while a run works, and between two runs.
 fn import_despite(jump: &str) {
-    let mut app = slow().start();
+    let mut app = held();
     let job = app.import(LIBRARY);
     app.wait_for_books(&job, 40);
     app.misbehave(jump);
-    println!("{jump}, at work: it goes on after {:?}", stall(&app, &job));
+    let took = stall(&app, &job, 400);
+    println!("{jump}, at work: it goes on after {took:?}");
     app.kill();
     app.start_again();
-    println!("and back, after a crash: {:?}", stall(&app, &job));
+    println!("and back, after a crash: {:?}", stall(&app, &job, 600));
     app.kill();
     app.start_again();
     app.misbehave(jump);
-    println!("and there, after a crash: {:?}", stall(&app, &job));
+    println!("and there, after a crash: {:?}", stall(&app, &job, 740));
     assert_whole(&app, &job);
 }
 

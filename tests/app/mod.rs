@@ -22,7 +22,7 @@ use host::manifest::Manifest;
 use job::Root;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use stand_ins::Sandbox;
+use stand_ins::{Behaviour, Fault, Sandbox, When};
 
 use http::{Request, Response};
 use sse::{Event, Stream};
@@ -457,7 +457,6 @@ impl App {
         keys
     }
 
-    /// The logs of the host and of the components.
     /// The runs of a job that a component has logged when they ended, those not that only looked.
     pub(crate) fn runs(&self, component: &str, job: &Job) -> Vec<Value> {
         let log = self.state().join(format!("logs/{component}_stderr.txt"));
@@ -469,6 +468,7 @@ impl App {
             .collect()
     }
 
+    /// The logs of the host and of the components.
     pub(crate) fn logs(&self) -> String {
         let mut logs = std::fs::read_to_string(self.state().join("stderr")).unwrap();
         for file in std::fs::read_dir(self.state().join("logs")).unwrap() {
@@ -476,6 +476,30 @@ impl App {
             logs += &String::from_utf8_lossy(&log);
         }
         logs
+    }
+
+    /// Keeps everybody waiting who asks Open Library, until [`Self::go_on`]: no job ends before the
+    /// test has acted, however slow the machine is.
+    pub(crate) fn hold_look_ups(&self) {
+        self.sandbox.open_library().behave(Fault::Hold.always());
+    }
+
+    /// Lets an import of [`LIBRARY`] go on to the batch of the first book from this row on that has
+    /// an ISBN, and no further until [`Self::go_on`]: all batches before it are committed, however
+    /// often they are asked for. The next such hold is at least four batches further, for so many
+    /// are asked for at the same time.
+    pub(crate) fn hold_look_ups_at(&self, row: usize) {
+        let mut library = csv::Reader::from_reader(LIBRARY);
+        let rows = library.records().skip(row);
+        let isbn = |row: csv::StringRecord| row[6].trim_matches(['=', '"']).parse::<u64>().ok();
+        let isbn = rows.map(Result::unwrap).find_map(isbn).unwrap();
+        let hold = Fault::Hold.when(When::Isbn(isbn));
+        self.sandbox.open_library().behave(hold);
+    }
+
+    /// Lets Open Library answer at once, those too that it has kept waiting.
+    pub(crate) fn go_on(&self) {
+        self.sandbox.open_library().behave(Behaviour::default());
     }
 
     /// Every key in the store.
