@@ -73,9 +73,10 @@ fn until_asked(app: &App) {
 
 #[test]
 fn the_first_app_polls_a_scan_from_upload_to_books() {
-    let app = Setup::new()
-        .provider_delay(Duration::from_millis(300))
-        .start();
+    let app = App::start();
+    // Each stage lasts until it has been seen.
+    app.sandbox.gemini().behave(Fault::Hold.always());
+    app.hold_look_ups();
     let ready = app.request("POST", &format!("/scan/ready/{ID}")).send();
     assert_eq!(ready.json(), json!({"success": true, "jobId": ID}));
     app.get(&format!("/scan/status/{ID}"))
@@ -98,7 +99,13 @@ fn the_first_app_polls_a_scan_from_upload_to_books() {
         let answer = app.get(&format!("/scan/status/{ID}"));
         assert_eq!(answer.status(), 200);
         polled.push(answer.json());
-        ["complete", "error"].contains(&text(&polled.last().unwrap()["stage"]))
+        let stage = text(&polled.last().unwrap()["stage"]);
+        match stage {
+            "analyzing" => app.sandbox.gemini().behave(Behaviour::default()),
+            "enriching" => app.go_on(),
+            _ => {}
+        }
+        ["complete", "error"].contains(&stage)
     });
     let progress: Vec<f64> = polled
         .iter()

@@ -128,21 +128,39 @@ fn assert_failed(app: &App, job: &Job, code: &str) -> Value {
 
 #[test]
 fn thirteen_books_are_read_off_the_sample_shelf() {
-    let app = Setup::new()
-        .provider_delay(Duration::from_millis(200))
-        .start();
+    let app = App::start();
+    app.sandbox.gemini().behave(Fault::Hold.always());
+    app.hold_look_ups();
     let answer = form(app.request("POST", "/api/batch-scan"), &[SHELF]).send();
     assert_like(&answer.json(), "scan-accepted.json");
     let job = Job::of(&answer.data(202));
-    let mut polled = Vec::new();
-    let events = std::thread::scope(|scope| {
-        let stream = scope.spawn(|| app.follow(&job));
-        eventually("the job ends", || {
+    let mut stream = app.stream(&job.sse_url);
+    let (mut events, mut polled) = (Vec::<Event>::new(), Vec::new());
+    // Each stage lasts until who polls and who streams have seen it.
+    let mut see = |stage: &str| {
+        while events
+            .last()
+            .is_none_or(|event| event.data["stage"] != stage)
+        {
+            match stream.event() {
+                Some(event) => events.push(event),
+                None => {
+                    let last = events.last().map(|event| event.id.as_str());
+                    stream = app.resume(&job.sse_url, last);
+                }
+            }
+        }
+        eventually(stage, || {
             polled.push(app.status(&job));
-            polled.last().unwrap()["status"] == "completed"
+            polled.last().unwrap()["stage"] == stage
         });
-        stream.join().unwrap()
-    });
+    };
+    see("analyzing");
+    app.sandbox.gemini().behave(Behaviour::default());
+    see("enriching");
+    app.go_on();
+    see("complete");
+    assert_eq!(stream.event(), None);
 
     assert_in_order(&events);
     let seen = |documents: &[&Value]| -> BTreeSet<String> {
