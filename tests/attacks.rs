@@ -278,7 +278,7 @@ fn honest_scans_do_not_wait_for_two_dozen_photos_of_64_megapixels() {
     let flat = photos::flat();
     let greedy: Vec<Job> = (0..24).map(|_| scan("192.0.2.1", &flat)).collect();
     eventually("they wait for each other", || {
-        app.logs().matches("turn-awaited").count() >= 20
+        app.log_lines("turn-awaited") >= 20
     });
     let over = || {
         let is_over = |job: &&Job| !is_under_way(&app.status(job));

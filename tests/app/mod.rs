@@ -468,7 +468,8 @@ impl App {
             .collect()
     }
 
-    /// The logs of the host and of the components.
+    /// The logs of the host and of the components. A component's lines are in a file of its own,
+    /// and on the host's standard error behind its name in brackets.
     pub(crate) fn logs(&self) -> String {
         let mut logs = std::fs::read_to_string(self.state().join("stderr")).unwrap();
         for file in std::fs::read_dir(self.state().join("logs")).unwrap() {
@@ -476,6 +477,13 @@ impl App {
             logs += &String::from_utf8_lossy(&log);
         }
         logs
+    }
+
+    /// Number of log lines with this text, each counted once.
+    pub(crate) fn log_lines(&self, text: &str) -> usize {
+        let logs = self.logs();
+        let lines = logs.lines().filter(|line| !line.starts_with('['));
+        lines.filter(|line| line.contains(text)).count()
     }
 
     /// Keeps everybody waiting who asks Open Library, until [`Self::go_on`]: no job ends before the
