@@ -85,9 +85,15 @@ fn an_enrichment_is_told_from_the_run_itself() {
         let events = stream.rest();
         let gets = app.store_count("gets") - before;
         assert!(stream.is_finished());
-        assert_eq!(
-            names(&events),
-            ["initialized", "processing", "processing", "completed"]
+        // A state that is soon followed by the next may be left out.
+        let told = names(&events);
+        let ["initialized", states @ .., "completed"] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert!(!states.is_empty(), "{told:?}");
+        assert!(
+            states.iter().all(|state| *state == "processing"),
+            "{told:?}"
         );
         assert_whole(&app, &job, "", &events);
         // The run's own looks: the stream needs none, however long it lasts.

@@ -571,20 +571,16 @@ fn a_socket_waits_for_its_clients_close() {
             scope.spawn(move || {
                 let (socket, began) = ended(schema);
                 assert_eq!(socket.close(), 1000);
-                assert!(
-                    began.elapsed() < Duration::from_secs(5),
-                    "{:?}",
-                    began.elapsed()
-                );
+                let took = began.elapsed();
+                assert!(took < Duration::from_secs(8), "{took:?}");
             });
             scope.spawn(move || {
-                let (mut socket, began) = ended(schema);
+                // The server counts from when it has sent the end, which may be read later.
+                let before = Instant::now();
+                let (mut socket, _) = ended(schema);
                 assert_eq!(socket.next(), Told::Closed(1000));
-                assert!(
-                    began.elapsed() > Duration::from_secs(8),
-                    "{:?}",
-                    began.elapsed()
-                );
+                let took = before.elapsed();
+                assert!(took > Duration::from_secs(8), "{took:?}");
             });
         }
     });

@@ -28,7 +28,7 @@ const ALL_KILLS: Duration = Duration::from_secs(600);
 
 /// A watched job goes on within 5 s of a start; that much more is for a machine that does other
 /// things besides.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(30);
 
 /// The application as its clients know it: its address, and what it has done since it was last
 /// started.

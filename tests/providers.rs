@@ -71,7 +71,7 @@ fn without_providers_an_import_ends_soon_with_what_the_file_said() {
     let began = Instant::now();
     let results = import(&app, LIBRARY, LIBRARY_ROWS);
     println!("over in {:?}", began.elapsed());
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(60));
     assert_kept(&results);
     let pages = results["books"].as_array().unwrap();
     assert!(pages.iter().any(|book| book["pageCount"].is_number()));

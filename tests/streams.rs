@@ -55,9 +55,10 @@ fn every_book_arrives_once_although_the_client_leaves_five_times() {
 #[test]
 fn every_book_arrives_once_although_the_server_dies() {
     let mut app = Setup::new()
-        .provider_delay(Duration::from_millis(100))
+        .variable("provider_timeout_s", "20")
         .tuning("wave_items=40 lease=600 lease_renew=200 write_delay=100")
         .start();
+    app.hold_look_ups_at(300);
     let job = app.import(LIBRARY);
     let path = format!("{}?books=1", job.sse_url);
     let mut stream = app.resume(&path, None);
@@ -68,6 +69,7 @@ fn every_book_arrives_once_although_the_server_dies() {
     app.kill();
     events.extend(stream.rest());
     assert!(!stream.is_finished(), "a dead server finishes nothing");
+    app.go_on();
     app.start_again();
     let last = events.last().unwrap().id.clone();
     events.extend(app.resume(&path, Some(&last)).rest());
@@ -199,8 +201,9 @@ fn a_stream_over_its_budget_is_cut_and_goes_on_where_it_stopped() {
 
 #[test]
 fn a_job_that_has_not_begun_is_initialized() {
-    // Of a name that follows from a key, nobody begins before it is sure whose it is.
-    let app = Setup::new().tuning("write_delay=1000 lease=6000").start();
+    // Of a name that follows from a key, nobody begins before it is sure whose it is: for two write
+    // delays, in which a slow machine, too, asks twice.
+    let app = Setup::new().tuning("write_delay=4000 lease=24000").start();
     let request = app
         .request("POST", "/api/v2/imports")
         .header("idempotency-key", "k");
@@ -319,6 +322,7 @@ fn no_client_can_have_its_stream_parked() {
 #[test]
 fn a_stream_of_a_job_that_stands_still_is_given_up() {
     let (app, job) = waiting("stall=700");
+    eventually("it has begun", || app.sandbox.open_library().count() > 0);
     let mut stream = app.stream(&job.sse_url);
     let events = stream.rest();
     assert!(stream.is_finished());
