@@ -234,7 +234,8 @@ impl Edge {
             let (edge, lifetime) = (self.clone(), lifetime.clone());
             presence.asks();
             let request = in_origin_form(request);
-            async move {
+            // In a box of its own: the connection keeps what it is as long as it lasts.
+            Box::pin(async move {
                 let proxies = &edge.shared.config.trusted_proxies;
                 let caller = Caller::of(address, is_tls, request.headers(), proxies);
                 let asked = Asked::of(request.uri(), request.headers());
@@ -245,7 +246,7 @@ impl Edge {
                 let response = asked.complete(response, answer::whole);
                 presence.is_answered(response.headers());
                 Ok::<_, Infallible>(when_over(response, move |_| drop(busy)))
-            }
+            })
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

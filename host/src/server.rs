@@ -98,7 +98,8 @@ pub async fn serve(
             let presence = of_client.clone();
             presence.asks();
             let request = in_origin_form(request);
-            async move {
+            // In a box of its own: the connection keeps what it is as long as it lasts.
+            Box::pin(async move {
                 let asked = Asked::of(request.uri(), request.headers());
                 let response = match sockets {
                     Some(sockets) if sockets.are_asked_for(&request) => {
@@ -114,7 +115,7 @@ pub async fn serve(
                 presence.is_answered(response.headers());
                 let response = when_over(response, move |_| drop(busy));
                 Ok::<_, std::convert::Infallible>(response)
-            }
+            })
         });
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
