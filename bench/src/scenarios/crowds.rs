@@ -118,7 +118,7 @@ pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow:
     let began = Instant::now();
     let streams = open(&app.client, &paths).await?;
     let opening = began.elapsed();
-    let held = app.memory("VmRSS")?;
+    let held = memory_of(&app)?;
     let (cpu, began) = (app.cpu()?, Instant::now());
     read(&app.client, &paths, streams).await?;
     let (cpu, time) = (ms(app.cpu()? - cpu), ms(began.elapsed()));
@@ -128,10 +128,13 @@ pub(super) async fn many(compiled: &CompiledApp, report: &mut Report) -> anyhow:
     let app = compiled.start(running()).await?;
     submit(&app, BOOKS, JOBS).await?;
     tokio::time::sleep(opening).await;
-    let memory = (held - app.memory("VmRSS")?) * 1024.0 / sample(STREAMS);
+    let jobs = memory_of(&app)?;
+    let [memory, resident] = [0, 1].map(|n| (held[n] - jobs[n]) * 1024.0 / sample(STREAMS));
     let opening = ms(opening) / 1e3;
     let figure = Figure::of(name, "10,000 streams: memory of one", "kB", &[memory]);
     report.add(figure.goal(Statistic::P50, 30.0));
+    let what = "10,000 streams: resident of one";
+    report.add(Figure::of(name, what, "kB", &[resident]));
     let figure = Figure::of(
         name,
         "10,000 streams: of a core, all",
@@ -294,8 +297,7 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
         tokio::time::sleep(SILENCE).await;
         share(&app).await?
     };
-    let memory = || anyhow::Ok([app.memory("Pss")?, app.memory("VmRSS")?]);
-    let alone = memory()?;
+    let alone = memory_of(&app)?;
     let (mut streams, mut sockets) = (Vec::new(), Vec::new());
     for accepted in &accepted {
         let text = |name: &str| accepted[name].as_str().context("accepted");
@@ -306,7 +308,7 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
         let url = format!("ws://{address}/ws/progress?jobId={id}&token={token}&schema=2.0.0");
         sockets.push(tokio_tungstenite::client_async(url, stream).await?.0);
     }
-    let held = memory()?;
+    let held = memory_of(&app)?;
     let of_one = |n: usize| (held[n] - alone[n]) * 1024.0 / sample(SILENT * 2);
     tokio::time::sleep(SILENCE).await;
     let all = share(&app).await?;
@@ -326,6 +328,11 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
     report.add(figure);
     drop((streams, sockets));
     Ok(())
+}
+
+/// The host's memory in MB: a page that its instances share counted once, and for each of them.
+fn memory_of(app: &App) -> anyhow::Result<[f64; 2]> {
+    Ok([app.memory("Pss")?, app.memory("VmRSS")?])
 }
 
 /// The share of a core that the host uses, in percent.
