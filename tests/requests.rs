@@ -3,7 +3,6 @@
 use crate::app;
 
 use std::path::Path;
-use std::time::Duration;
 
 use app::http::Response;
 use app::{App, Job, LIBRARY, Setup, assert_adds_up, count, eventually};
