@@ -296,7 +296,7 @@ impl<E: Effects> Engine<'_, E> {
             return;
         };
         let mut queue = Queue::read(bytes.as_deref());
-        if queue.leave(&turn.ticket.token) {
+        if queue.leave(&turn.ticket) {
             self.write_queue(turn.key, &queue).await;
         }
     }

@@ -70,6 +70,11 @@ impl Entry {
     fn is_long(&self) -> bool {
         self.takes > LONG
     }
+
+    /// What entries are ordered by.
+    fn order(&self) -> (u64, Time, &JobId) {
+        (self.place, self.since, &self.job)
+    }
 }
 
 /// The document that lists all who compute or wait.
@@ -147,7 +152,7 @@ impl Queue {
             None => {
                 let (place, is_noted) = self.place(ticket);
                 ticket.place = Some(place);
-                if !self.has_room_for(place) {
+                if !self.has_room_for(ticket, place) {
                     // Who computes already goes on.
                     let look = match ticket.is_admitted {
                         true => Standing::Admitted,
@@ -184,7 +189,7 @@ impl Queue {
         let new = ahead + takes(ticket);
         let place = ticket.place.map_or(new, |place| place.min(new));
         // A share of one job's own has no other job to be put behind this one.
-        let is_noted = place > ahead && ticket.share != ticket.token.as_str();
+        let is_noted = ticket.place != Some(place) && ticket.share != ticket.token.as_str();
         if is_noted {
             self.ahead.insert(ticket.share.clone(), place);
         }
@@ -193,13 +198,14 @@ impl Queue {
 
     /// Whether there is room for one more at this place. In a full queue who would be last gives
     /// way.
-    fn has_room_for(&mut self, place: u64) -> bool {
+    fn has_room_for(&mut self, ticket: &Ticket, place: u64) -> bool {
         if self.entries.len() < MAX_ENTRIES {
             return true;
         }
         let waiting = (0..self.entries.len()).filter(|at| !self.entries[*at].computes);
-        let last = waiting.max_by_key(|at| self.entries[*at].place);
-        let gives_way = last.filter(|at| self.entries[*at].place > place);
+        let last = waiting.max_by_key(|at| self.entries[*at].order());
+        let own = (place, ticket.came, &ticket.token);
+        let gives_way = last.filter(|at| self.entries[*at].order() > own);
         gives_way.map(|at| self.entries.swap_remove(at)).is_some()
     }
 
@@ -232,12 +238,10 @@ impl Queue {
         let mut free = slots.all.saturating_sub(computing().count());
         let long = computing().filter(|entry| entry.is_long()).count();
         let mut free_for_long = slots.long.saturating_sub(long);
-        let order = |entry: &Entry| (entry.place, entry.since, entry.job.clone());
-        let own_order = order(own);
-        let before = |entry: &&Entry| !entry.computes && order(entry) < own_order;
+        let before = |entry: &&Entry| !entry.computes && entry.order() < own.order();
         let mut first: Vec<&Entry> = Vec::new();
         for entry in self.entries.iter().filter(before) {
-            let place = first.partition_point(|known| order(known) <= order(entry));
+            let place = first.partition_point(|known| known.order() <= entry.order());
             first.insert(place, entry);
         }
         for entry in first.iter().copied().chain([own]) {
@@ -254,11 +258,18 @@ impl Queue {
         Standing::Waits(first.len())
     }
 
-    /// Takes an entry out; whether it was there.
-    pub(super) fn leave(&mut self, token: &JobId) -> bool {
+    /// Takes out what `ticket` stands for; whether that is to be written. Who has not computed is
+    /// not put behind others for it the next time.
+    pub(super) fn leave(&mut self, ticket: &Ticket) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|entry| entry.job != *token);
-        let has_left = self.entries.len() < before;
+        self.entries.retain(|entry| entry.job != ticket.token);
+        let mut has_left = self.entries.len() < before;
+        let ahead = self.ahead.get_mut(&ticket.share);
+        let own = ahead.filter(|ahead| !ticket.is_admitted && Some(**ahead) == ticket.place);
+        if let Some(ahead) = own {
+            *ahead -= takes(ticket);
+            has_left = true;
+        }
         self.forget();
         has_left
     }
@@ -294,7 +305,7 @@ mod tests {
             let mut look = |ticket: &mut Ticket| queue.look(ticket, at(9), LIFE, slots).0;
             let turn = (tickets.iter_mut()).position(|ticket| look(ticket) == Standing::Admitted);
             let done = tickets.remove(turn.expect("somebody is first"));
-            assert!(queue.leave(&done.token));
+            assert!(queue.leave(&done));
             order.push(done.token.to_string());
         }
         order
@@ -321,7 +332,7 @@ mod tests {
             Standing::Waits(0),
         ];
         assert_eq!(looks, expected);
-        assert!(queue.leave(&tickets[0].token));
+        assert!(queue.leave(&tickets[0]));
         assert_eq!(
             queue.look(&mut tickets[2], at(9), LIFE, TWO).0,
             Standing::Admitted
@@ -371,7 +382,7 @@ mod tests {
                 return;
             }
             // The next is there before this one leaves, so that the queue is never empty.
-            queue.leave(&small.token);
+            queue.leave(&small);
         }
         panic!("the large one never had its turn");
     }
@@ -425,12 +436,12 @@ mod tests {
             (Standing::Waits(0), true)
         );
         let place = own.place;
-        queue.leave(&own.token);
+        queue.leave(&own);
         queue.look(&mut ticket("other", "a", 1, 900), at(1_600), LIFE, ONE);
         queue.look(&mut own, at(1_700), LIFE, ONE);
         assert_eq!(own.place, place);
         // Who computes and is lost computes on.
-        queue.leave(&first.token);
+        queue.leave(&first);
         assert_eq!(
             queue.look(&mut first, at(1_800), LIFE, ONE).0,
             Standing::Admitted
@@ -472,6 +483,11 @@ mod tests {
         assert_eq!(queue.ahead.len(), MAX_SHARES);
         let bytes = serde_json::to_vec(&queue).unwrap().len();
         assert!(bytes <= 20_000, "{bytes}");
+        for ticket in &mut tickets[MAX_ENTRIES..] {
+            let (_, changed) = queue.look(ticket, at(9), LIFE, TWO);
+            assert!(!changed, "who is outside writes once");
+        }
+        tickets.reverse();
         let order = order(&mut queue, &mut tickets, TWO);
         assert!(order.is_sorted(), "in the order in which they came");
     }
@@ -501,7 +517,7 @@ mod tests {
         for (n, mut done) in inside.into_iter().enumerate() {
             let (look, _) = queue.look(&mut done, at(9), LIFE, ONE);
             assert_eq!(look, Standing::Admitted);
-            queue.leave(&done.token);
+            queue.leave(&done);
             // Somebody else is faster each time.
             enter(&mut queue, &mut [own(200 + n)]);
         }
@@ -536,6 +552,19 @@ mod tests {
         assert!(place <= 1, "{order:?}");
         let much = order.iter().filter(|name| *name != "another");
         assert!(much.is_sorted(), "{order:?}");
+    }
+
+    #[test]
+    fn who_gives_up_is_not_put_behind_others_for_it() {
+        let mut queue = Queue::default();
+        let mut others = [ticket("a", "a", 0, 900), ticket("b", "b", 0, 900)];
+        enter(&mut queue, &mut others);
+        for n in 0..3 {
+            let mut tries = ticket(&format!("tries-{n}"), "c", n, 4_000);
+            enter(&mut queue, std::slice::from_mut(&mut tries));
+            assert_eq!(tries.place, Some(4_000));
+            assert!(queue.leave(&tries));
+        }
     }
 
     #[test]
