@@ -173,19 +173,21 @@ impl<E: Effects> Engine<'_, E> {
         let mut problem = String::new();
         let mut is_busy = false;
         for _ in 0..START_ATTEMPTS {
-            match self.start(root, None).await {
+            let mut started = self.start(root, None).await;
+            if let Err(error) = &started
+                && error.is_no_route()
+                && root.next_component() == Component::Reader
+            {
+                // Another component finds that out once more, and goes on without it.
+                started = self.start(&root.without_reading(), None).await;
+            }
+            match started {
                 Ok(()) => return,
                 Err(error) => {
-                    let lacks_reader =
-                        error.is_no_route() && root.next_component() == Component::Reader;
                     problem = error.to_string();
                     is_busy = error.is_busy();
                     if is_busy {
                         break;
-                    }
-                    // Another component finds that out once more, and goes on without it.
-                    if lacks_reader && self.start(&root.without_reading(), None).await.is_ok() {
-                        return;
                     }
                 }
             }

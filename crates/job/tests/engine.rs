@@ -69,6 +69,8 @@ struct World {
     late: RefCell<Option<(String, Vec<u8>)>>,
     /// Whether runs can be started: by those who start them later.
     starts_runs: Cell<bool>,
+    /// The statuses that requests for runs are answered with, over and over, if there are any.
+    refusals: RefCell<Vec<u16>>,
     /// The jobs of which a run was asked for.
     asked_for: RefCell<Vec<JobId>>,
     /// The hand-overs to runs that are to be started.
@@ -230,7 +232,12 @@ impl Log for World {
 
 impl Dispatch for World {
     async fn start_run(&self, request: RunRequest<'_>) -> Result<(), DispatchError> {
+        let asked = self.asked_for.borrow().len();
         self.asked_for.borrow_mut().push(request.root.id.clone());
+        let refusals = self.refusals.borrow();
+        if !refusals.is_empty() {
+            return Err(DispatchError::status(refusals[asked % refusals.len()]));
+        }
         if !self.starts_runs.get() {
             return Err(DispatchError("no run can be started".to_owned()));
         }
@@ -1622,6 +1629,30 @@ fn whoever_survives_an_attempt_is_noted_beside_the_others() {
     let mut noted: Vec<u64> = serde_json::from_slice(&noted).unwrap();
     noted.sort_unstable();
     assert_eq!(noted, [first, first + 3]);
+}
+
+#[test]
+fn a_job_is_given_up_when_no_run_can_begin_and_not_when_there_is_no_room_for_one() {
+    let photo = json!({"status": "pending", "step": "read", "attempts": 0, "found": 0});
+    let scan = json!({"pipeline": "ai_scan", "photos": [photo]});
+    for (made, refusals, is_given_up) in [
+        (json!({}), vec![500], true),
+        (json!({}), vec![503], false),
+        (json!({}), vec![429], false),
+        // There is no component that reads spines, and no room for the one that does without.
+        (scan.clone(), vec![404, 503], false),
+        (scan, vec![404, 500], true),
+    ] {
+        let world = World::default();
+        let (settings, keyring) = (Settings::local(), Keyring::new(b"secret"));
+        let engine = Engine::new(&world, &settings, &keyring);
+        world.put("job/a", &root("a", "analyzing", 0, made));
+        world.refusals.replace(refusals.clone());
+        world.pass(settings.stall * 2);
+        done(engine.inspect(&JobId::parse("a").unwrap())).unwrap();
+        let is_over = world.has("job/a/end");
+        assert_eq!(is_over, is_given_up, "{refusals:?}");
+    }
 }
 
 #[test]

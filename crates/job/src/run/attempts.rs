@@ -30,15 +30,15 @@ impl<E: Effects> Run<'_, E> {
         count: impl FnOnce(&mut Root, u8),
     ) -> Result<(), Stop> {
         let term = self.epoch().term;
+        // Also if it is not told that the commit has taken effect.
+        self.is_trying = true;
         self.commit(Forecast::Unknown, |root| {
             if before == 0 {
                 root.tried_since = term;
             }
             count(root, before.saturating_add(1));
         })
-        .await?;
-        self.is_trying = true;
-        Ok(())
+        .await
     }
 
     /// Says that this run leaves the job in the middle of an attempt, and lives. What cannot be
@@ -51,7 +51,8 @@ impl<E: Effects> Run<'_, E> {
         let Ok(Some(root)) = read_root(effects, &self.root.id).await else {
             return;
         };
-        if root.created != self.root.created || root.stage.is_terminal() {
+        let has_begun = root.epoch.term >= self.epoch().term;
+        if root.created != self.root.created || root.stage.is_terminal() || !has_begun {
             return;
         }
         let Ok(mut survived) = self.survived(root.tried_since).await else {
