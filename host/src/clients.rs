@@ -23,6 +23,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::app::{App, INSTANCE_WAIT};
@@ -80,8 +81,17 @@ pub struct ClientSettings {
 pub(crate) struct Hold {
     /// The client, if the request is a client's.
     asker: Option<Asker>,
+    run: Option<Run>,
     share: Arc<Mutex<Option<Share>>>,
 }
+
+/// An instance's part of the room for runs, shared with the one that goes on with its work.
+pub(crate) type RunRoom = Arc<OwnedSemaphorePermit>;
+
+/// What the application asks of itself, and the room of the instance that asks, if it has some: it
+/// gives that to the other when it ends.
+#[derive(Clone)]
+struct Run(Option<RunRoom>);
 
 enum Share {
     Asked(Ticket),
@@ -95,8 +105,26 @@ impl Hold {
                 client,
                 is_answered: Arc::default(),
             }),
-            share: Arc::default(),
+            ..Self::default()
         }
+    }
+
+    /// Of a request of the application to itself: for a run, that is.
+    pub(crate) fn of_run(room: Option<RunRoom>) -> Self {
+        Self {
+            run: Some(Run(room)),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the application asks itself for a run.
+    pub(crate) fn is_run(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// The room of the run that this one goes on for.
+    pub(crate) fn run_room(&self) -> Option<RunRoom> {
+        self.run.as_ref()?.0.clone()
     }
 
     /// The client that the request counts for; `None` when the application itself asks.

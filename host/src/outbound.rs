@@ -28,6 +28,7 @@ use self::pending::{AnswerBody, Pending};
 use crate::allowed_hosts::AllowedHosts;
 use crate::app::App;
 use crate::body::IdleTimeoutBody;
+use crate::clients::{Hold, RunRoom};
 use crate::kv::fault::{Dice, Faults};
 use crate::traces::{Span, TraceHeaders};
 use crate::window::Window;
@@ -274,6 +275,8 @@ pub(crate) struct Hooks {
     pub(crate) trace: Option<TraceHeaders>,
     /// The span of the instance.
     pub(crate) span: Span,
+    /// The instance's part of the room for runs.
+    pub(crate) run_room: Option<RunRoom>,
 }
 
 impl Hooks {
@@ -314,6 +317,7 @@ impl WasiHttpHooks for Hooks {
             trace.write_into(request.headers_mut());
         }
         let trace = trace.map(|trace| trace.id());
+        let run_room = self.run_room.clone();
         Box::new(async move {
             let options = options.unwrap_or_default();
             let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -323,6 +327,7 @@ impl WasiHttpHooks for Hooks {
                 component: &component,
                 allowed: &allowed,
                 trace: trace.as_deref(),
+                run_room,
             };
             let response = match sender.dispatch(request, &options, &mut pending).await {
                 Ok(response) => response,
@@ -348,6 +353,7 @@ struct Sender<'a> {
     component: &'a str,
     allowed: &'a AllowedHosts,
     trace: Option<&'a str>,
+    run_room: Option<RunRoom>,
 }
 
 impl Sender<'_> {
@@ -362,6 +368,7 @@ impl Sender<'_> {
             component,
             allowed,
             trace,
+            run_room,
         } = self;
         let counters = app.counters();
         let host = request.uri().host().unwrap_or_default();
@@ -377,7 +384,7 @@ impl Sender<'_> {
                 return Err(Error::HttpRequestDenied);
             }
             counters.outbound("self");
-            return to_self(app, request, options).await;
+            return to_self(app, request, options, run_room).await;
         }
 
         let url: Url = request
@@ -421,6 +428,7 @@ async fn to_self(
     app: &Arc<App>,
     request: Request<WasiBody>,
     options: &RequestOptions,
+    run_room: Option<RunRoom>,
 ) -> Result<Response<WasiBody>, Error> {
     let address = app.local_addr();
     let authority: Authority = address
@@ -444,7 +452,10 @@ async fn to_self(
 
     // A task of its own: the request has been made even if its sender does not wait for the answer.
     let app = app.clone();
-    let answer = tokio::spawn(async move { app.handle(request, address).await });
+    let answer = tokio::spawn(async move {
+        app.handle_holding(request, address, Hold::of_run(run_room))
+            .await
+    });
     let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
     timeout(first_byte, answer)
         .await

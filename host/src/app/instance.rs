@@ -9,9 +9,10 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::{App, Component};
+use super::{App, Component, Room};
+use crate::clients::Hold;
 use crate::kv::interface::Stores;
-use crate::memory::{Asker, InstanceMemory};
+use crate::memory::InstanceMemory;
 use crate::outbound::Hooks;
 use crate::traces::{Span, TraceHeaders};
 
@@ -50,7 +51,8 @@ impl App {
     pub(super) fn instance_store(
         self: &Arc<Self>,
         component: &Component,
-        asker: Option<Asker>,
+        hold: &Hold,
+        room: &Room,
         trace: Option<TraceHeaders>,
         span: Span,
     ) -> Store<Instance> {
@@ -71,6 +73,7 @@ impl App {
                 allowed: component.allowed_hosts.clone(),
                 trace,
                 span,
+                run_room: room.run.clone(),
             },
             stores: Stores {
                 component: component.id.clone(),
@@ -80,7 +83,7 @@ impl App {
                 open: 0,
             },
             variables: component.variables.clone(),
-            memory: self.memory.instance(asker, self.limits.memory),
+            memory: self.memory.instance(hold.asker(), self.limits.memory),
         };
         let mut store = Store::new(&self.engine, instance);
         store.limiter_async(|instance| &mut instance.memory);

@@ -97,7 +97,7 @@ impl App {
             metrics,
             traces: settings.traces,
             room: Arc::new(Semaphore::new(instances)),
-            own_room: Arc::new(Semaphore::new(instances - instances / 8)),
+            run_room: Arc::new(Semaphore::new(instances - instances / 8)),
             is_ending: AtomicBool::new(false),
             max_instances: settings.max_instances,
             memory: MemoryPool::new(settings.memory, memory::WAIT),

@@ -14,7 +14,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use edge::{LocalNames, TrustedProxies, UploadTimes};
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, StatusCode, Uri, header};
+use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -27,7 +27,7 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 use self::instance::Instance;
 use crate::allowed_hosts::AllowedHosts;
 use crate::body::LimitedBody;
-use crate::clients::{ClientSettings, Clients, Hold, StreamLimits};
+use crate::clients::{ClientSettings, Clients, Hold, RunRoom, StreamLimits};
 use crate::counters::Counters;
 use crate::edge::Sockets;
 use crate::epochs::EpochScheduler;
@@ -47,9 +47,9 @@ pub const DRAIN: Duration = Duration::from_secs(3);
 /// Time for which a request waits for an instance when all are in use.
 pub(crate) const INSTANCE_WAIT: Duration = Duration::from_secs(2);
 
-/// The same, of a request of the application to itself: it is sent again when somebody next asks,
-/// and who sends it holds an instance meanwhile.
-const OWN_INSTANCE_WAIT: Duration = Duration::from_millis(200);
+/// The same, of a run that goes on for no other: it is asked for again when somebody next looks at
+/// the job, and who asks holds an instance meanwhile.
+const RUN_WAIT: Duration = Duration::from_millis(50);
 
 /// Settings of an application.
 pub struct Settings {
@@ -57,8 +57,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Faults of storage and network.
     pub fault: FaultPlan,
-    /// Number of instances at a time. A request that finds no room is answered 503. What the
-    /// application asks of itself leaves an eighth of them to clients.
+    /// Number of instances at a time. A request that finds no room is answered 503. Those that may
+    /// run jobs leave an eighth of them to all others.
     pub max_instances: u32,
     /// Bytes of memory that all instances may have together, beyond what they begin with.
     pub memory: usize,
@@ -105,9 +105,10 @@ pub struct App {
     metrics: Arc<Metrics>,
     traces: Option<Traces>,
     room: Arc<Semaphore>,
-    /// The part of the room for what the application asks of itself: runs, which may last for
-    /// minutes.
-    own_room: Arc<Semaphore>,
+    /// The part of the room for what may run a job, and last for minutes: what the application
+    /// asks of itself, and the `POST`s of clients, whose instances may go on after the answer. A
+    /// run that hands over gives its part to the next.
+    run_room: Arc<Semaphore>,
     max_instances: u32,
     is_ending: AtomicBool,
     memory: MemoryPool,
@@ -118,7 +119,7 @@ pub struct App {
 /// The room of one instance.
 struct Room {
     _all: OwnedSemaphorePermit,
-    _own: Option<OwnedSemaphorePermit>,
+    run: Option<RunRoom>,
 }
 
 struct Component {
@@ -290,19 +291,16 @@ impl App {
         if self.is_ending.load(Ordering::Relaxed) {
             return busy("the application is shutting down");
         }
-        let Some(room) = self.room_for(&hold).await else {
+        let Some(room) = self.room_for(&hold, &parts.method).await else {
             self.counters.rejected(&component.id);
-            tracing::error!(
-                traceId = trace,
-                "{}: no room for a {}, of {} instances (SPIN_MAX_INSTANCE_COUNT)",
-                component.id,
-                if hold.asker().is_some() {
-                    "request"
-                } else {
-                    "run"
-                },
-                self.max_instances
-            );
+            let (id, most) = (&component.id, self.max_instances);
+            match hold.is_run() {
+                true => tracing::warn!(traceId = trace, "{id}: no room for a run"),
+                false => tracing::error!(
+                    traceId = trace,
+                    "{id}: no room for a request, of {most} instances (SPIN_MAX_INSTANCE_COUNT)",
+                ),
+            }
             return busy("too many requests are under way; try again");
         };
         let request = Request::from_parts(parts, body);
@@ -321,21 +319,23 @@ impl App {
     }
 
     /// Waits for room for an instance.
-    async fn room_for(&self, hold: &Hold) -> Option<Room> {
-        let (wait, own_room) = match hold.asker() {
-            Some(_) => (INSTANCE_WAIT, None),
-            None => (OWN_INSTANCE_WAIT, Some(self.own_room.clone())),
-        };
+    async fn room_for(&self, hold: &Hold, method: &Method) -> Option<Room> {
+        let may_run = hold.is_run() || hold.asker().is_some() && *method == Method::POST;
         let room = async {
-            let own = match own_room {
-                Some(own) => Some(own.acquire_owned().await.ok()?),
-                None => None,
+            let run = match hold.run_room() {
+                None if may_run => {
+                    let room = self.run_room.clone().acquire_owned();
+                    Some(Arc::new(room.await.ok()?))
+                }
+                given => given,
             };
             let all = self.room.clone().acquire_owned().await.ok()?;
-            Some(Room {
-                _all: all,
-                _own: own,
-            })
+            Some(Room { _all: all, run })
+        };
+        // Whoever hands over makes room soon.
+        let wait = match hold.is_run() && hold.run_room().is_none() {
+            true => RUN_WAIT,
+            false => INSTANCE_WAIT,
         };
         tokio::time::timeout(wait, room).await.ok()?
     }
@@ -352,7 +352,7 @@ impl App {
         span.write_into(request.headers_mut());
         let trace = TraceHeaders::read(request.headers());
         let trace_id = trace.as_ref().map(TraceHeaders::id);
-        let mut store = self.instance_store(component, hold.asker(), trace, span.clone());
+        let mut store = self.instance_store(component, &hold, &room, trace, span.clone());
         let shortage = store.data_mut().memory.shortage();
         let (of_answer, of_handler) = (shortage.clone(), shortage);
         let scheme = match request.uri().scheme() {
