@@ -89,8 +89,8 @@ struct TrackedJob {
     /// For a scan, the items to look up, once they are known.
     seen: Option<Vec<Wanted>>,
     outcome: Option<JobOutcome>,
-    /// Whether two runs have each written an end, which they can beyond the assumption only.
-    has_two_ends: bool,
+    /// What the ends of the job delete. Beyond the assumption there can be two, of two runs.
+    deleted_by_ends: BTreeSet<String>,
     /// Titles that somebody wanted to choose for a book, and whether one was answered to be chosen;
     /// an empty title is none of the books.
     chosen: BTreeMap<u32, (BTreeSet<String>, bool)>,
@@ -203,7 +203,7 @@ impl Checks {
             uploads: BTreeSet::new(),
             seen: None,
             outcome: None,
-            has_two_ends: false,
+            deleted_by_ends: BTreeSet::new(),
             chosen: BTreeMap::new(),
         });
     }
@@ -557,8 +557,7 @@ impl Checks {
         let Some(job) = self.jobs.get_mut(id) else {
             return;
         };
-        let is_another = |other: &Root| other.epoch != end.epoch;
-        job.has_two_ends |= !self.bounded && job.end.as_ref().is_some_and(is_another);
+        job.deleted_by_ends.extend(end.leftovers.iter().cloned());
         let kept: BTreeSet<String> = (end.uploads.iter())
             .flat_map(|upload| (0..upload.chunks).map(|chunk| upload.chunk(chunk)))
             .collect();
@@ -671,7 +670,7 @@ impl Checks {
         let Some(job) = self.jobs.get(id) else {
             return;
         };
-        let has_two_ends = job.has_two_ends;
+        let deleted = job.deleted_by_ends.clone();
         // Of two ends the one that took effect last is believed.
         let believed = || serde_json::from_slice(store.latest(&job::keys::end(id))?).ok();
         let end = match self.bounded {
@@ -693,7 +692,8 @@ impl Checks {
                 .and_then(|value| serde_json::from_slice::<Vec<Item>>(value).ok());
             let Some(items) = items else {
                 // The other end has merged it, and deleted it.
-                let rule = if has_two_ends { "one-end" } else { "whole" };
+                let is_of_another = !self.bounded && deleted.contains(&part.key);
+                let rule = if is_of_another { "one-end" } else { "whole" };
                 return self.broken(rule, format!("{} cannot be read", part.key));
             };
             if items.len() != part.count as usize {
