@@ -472,8 +472,8 @@ fn described(app: &App, ids: &[String]) -> String {
     format!("{}{described}", ids.len())
 }
 
-/// What is said to a request. Where the store is behind, which is nobody's fault on a machine that
-/// is busy elsewhere, the request is sent again when the answer says.
+/// What is said to a request. Where the store is behind, or runs have all the room that they may
+/// have, which is nobody's fault, the request is sent again when the answer says.
 fn answer(to: SocketAddr, bytes: &[u8], breaks_off: bool) -> String {
     let began = Instant::now();
     loop {

@@ -291,10 +291,11 @@ impl App {
         if self.is_ending.load(Ordering::Relaxed) {
             return busy("the application is shutting down");
         }
-        let Some(room) = self.room_for(&hold, &parts.method).await else {
+        let may_run = hold.is_run() || hold.asker().is_some() && parts.method == Method::POST;
+        let Some(room) = self.room_for(&hold, may_run).await else {
             self.counters.rejected(&component.id);
             let (id, most) = (&component.id, self.max_instances);
-            match hold.is_run() {
+            match may_run {
                 true => tracing::warn!(traceId = trace, "{id}: no room for a run"),
                 false => tracing::error!(
                     traceId = trace,
@@ -318,9 +319,8 @@ impl App {
         }
     }
 
-    /// Waits for room for an instance.
-    async fn room_for(&self, hold: &Hold, method: &Method) -> Option<Room> {
-        let may_run = hold.is_run() || hold.asker().is_some() && *method == Method::POST;
+    /// Waits for room for an instance, which may run a job or does not.
+    async fn room_for(&self, hold: &Hold, may_run: bool) -> Option<Room> {
         let room = async {
             let run = match hold.run_room() {
                 None if may_run => {
