@@ -267,7 +267,7 @@ impl Queue {
         let ahead = self.ahead.get_mut(&ticket.share);
         let own = ahead.filter(|ahead| !ticket.is_admitted && Some(**ahead) == ticket.place);
         if let Some(ahead) = own {
-            *ahead -= takes(ticket);
+            *ahead = ahead.saturating_sub(takes(ticket));
             has_left = true;
         }
         self.forget();
