@@ -81,17 +81,25 @@ pub struct ClientSettings {
 pub(crate) struct Hold {
     /// The client, if the request is a client's.
     asker: Option<Asker>,
-    run: Option<Run>,
+    work: Work,
     share: Arc<Mutex<Option<Share>>>,
 }
 
 /// An instance's part of the room for runs, shared with the one that goes on with its work.
 pub(crate) type RunRoom = Arc<OwnedSemaphorePermit>;
 
-/// What the application asks of itself, and the room of the instance that asks, if it has some: it
-/// gives that to the other when it ends.
-#[derive(Clone)]
-struct Run(Option<RunRoom>);
+/// What an instance does for its request.
+#[derive(Clone, Default)]
+enum Work {
+    /// It answers, and ends.
+    #[default]
+    Answer,
+    /// It may run a job after its answer.
+    AnswerAndRun,
+    /// It runs a job, because the application has asked itself for that; with the room of the
+    /// instance that asked, if it has some, which gives it away when it ends.
+    Run(Option<RunRoom>),
+}
 
 enum Share {
     Asked(Ticket),
@@ -109,22 +117,42 @@ impl Hold {
         }
     }
 
+    /// Of a client's request of this method.
+    fn of_client(client: ClientKey, method: &Method) -> Self {
+        let work = match *method {
+            Method::POST => Work::AnswerAndRun,
+            _ => Work::Answer,
+        };
+        Self {
+            work,
+            ..Self::of(Some(client))
+        }
+    }
+
     /// Of a request of the application to itself: for a run, that is.
     pub(crate) fn of_run(room: Option<RunRoom>) -> Self {
         Self {
-            run: Some(Run(room)),
+            work: Work::Run(room),
             ..Self::default()
         }
     }
 
-    /// Whether the application asks itself for a run.
-    pub(crate) fn is_run(&self) -> bool {
-        self.run.is_some()
+    /// Whether the instance runs a job, or may.
+    pub(crate) fn may_run(&self) -> bool {
+        !matches!(self.work, Work::Answer)
+    }
+
+    /// Whether the application asks for a run that goes on for no other.
+    pub(crate) fn is_first_run(&self) -> bool {
+        matches!(self.work, Work::Run(None))
     }
 
     /// The room of the run that this one goes on for.
     pub(crate) fn run_room(&self) -> Option<RunRoom> {
-        self.run.as_ref()?.0.clone()
+        match &self.work {
+            Work::Run(room) => room.clone(),
+            Work::Answer | Work::AnswerAndRun => None,
+        }
     }
 
     /// The client that the request counts for; `None` when the application itself asks.
@@ -393,7 +421,7 @@ impl Clients {
         };
         let upload = Upload::new(body, times.clone(), place);
         let body = upload.map_err(|error| Error::InternalError(Some(error.to_string())));
-        let hold = Hold::of(Some(key));
+        let hold = Hold::of_client(key, &parts.method);
         hold.put(Share::Asked(ticket));
         let request = Request::from_parts(parts, body);
         let response = app.handle_holding(request, client, hold.clone()).await;
@@ -410,7 +438,7 @@ impl Clients {
         // A stream that was not asked for as one, and has no room.
         drop(response);
         ticket.mark(again.headers_mut());
-        let hold = Hold::of(Some(key));
+        let hold = Hold::of_client(key, again.method());
         hold.put(Share::Asked(ticket));
         let response = app.handle_holding(again, client, hold.clone()).await;
         hold.settle(response.headers());

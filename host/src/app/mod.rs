@@ -14,7 +14,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use edge::{LocalNames, TrustedProxies, UploadTimes};
 use http::uri::{Authority, Scheme};
-use http::{Method, Request, Response, StatusCode, Uri, header};
+use http::{Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -291,11 +291,10 @@ impl App {
         if self.is_ending.load(Ordering::Relaxed) {
             return busy("the application is shutting down");
         }
-        let may_run = hold.is_run() || hold.asker().is_some() && parts.method == Method::POST;
-        let Some(room) = self.room_for(&hold, may_run).await else {
+        let Some(room) = self.room_for(&hold).await else {
             self.counters.rejected(&component.id);
             let (id, most) = (&component.id, self.max_instances);
-            match may_run {
+            match hold.may_run() {
                 true => tracing::warn!(traceId = trace, "{id}: no room for a run"),
                 false => tracing::error!(
                     traceId = trace,
@@ -319,11 +318,11 @@ impl App {
         }
     }
 
-    /// Waits for room for an instance, which may run a job or does not.
-    async fn room_for(&self, hold: &Hold, may_run: bool) -> Option<Room> {
+    /// Waits for room for an instance.
+    async fn room_for(&self, hold: &Hold) -> Option<Room> {
         let room = async {
             let run = match hold.run_room() {
-                None if may_run => {
+                None if hold.may_run() => {
                     let room = self.run_room.clone().acquire_owned();
                     Some(Arc::new(room.await.ok()?))
                 }
@@ -333,7 +332,7 @@ impl App {
             Some(Room { _all: all, run })
         };
         // Whoever hands over makes room soon.
-        let wait = match hold.is_run() && hold.run_room().is_none() {
+        let wait = match hold.is_first_run() {
             true => RUN_WAIT,
             false => INSTANCE_WAIT,
         };
