@@ -30,7 +30,8 @@ pub struct Settings {
     /// The pause before a store operation is repeated that failed, or did not show yet what it
     /// should.
     pub retry: Duration,
-    /// Longest duration of one response to a stream; `None`: until the job is over.
+    /// Longest duration of one response to a stream; `None`: until the job is over. It is longer
+    /// than four write delays: a stream takes for lost what it does not see for two.
     pub stream_budget: Option<Duration>,
     /// The longest silence of a stream.
     pub heartbeat: Duration,

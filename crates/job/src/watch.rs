@@ -258,11 +258,8 @@ impl<'a, E: Effects> Watcher<'a, E> {
                     effects, settings, ..
                 } = self.engine;
                 let now = effects.monotonic();
-                // A job that ended long ago is looked at once more, and not waited for.
-                let behind = settings.write_delay * 2;
-                let has_settled = effects.now().since(root.updated) >= behind;
                 let is_lost = self.unreadable.is_some_and(|(seq, since)| {
-                    seq == root.seq && (now >= since + behind || has_settled && self.looked > since)
+                    seq == root.seq && now >= since + settings.write_delay * 2
                 });
                 match self.reader.item(effects, root, index).await {
                     Ok(item) => {

@@ -289,7 +289,9 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
         retry: Duration::from_millis(500),
         stream_budget: rng
             .bool()
-            .then(|| Duration::from_millis(rng.u64(1_000..8_000))),
+            .then(|| Duration::from_millis(rng.u64(1_000..8_000)))
+            // What a stream does not see for two write delays is lost: it lasts for longer.
+            .map(|budget| budget.max(local.write_delay * 4)),
         stall: Duration::from_secs(30),
         // Clocks jump by an hour here.
         failed_retention: Duration::from_secs(3 * 3_600),
