@@ -90,7 +90,7 @@ pub(crate) type RunRoom = Arc<OwnedSemaphorePermit>;
 
 /// What an instance does for its request.
 #[derive(Clone, Default)]
-enum Work {
+pub(crate) enum Work {
     /// It answers, and ends.
     #[default]
     Answer,
@@ -137,22 +137,9 @@ impl Hold {
         }
     }
 
-    /// Whether the instance runs a job, or may.
-    pub(crate) fn may_run(&self) -> bool {
-        !matches!(self.work, Work::Answer)
-    }
-
-    /// Whether the application asks for a run that goes on for no other.
-    pub(crate) fn is_first_run(&self) -> bool {
-        matches!(self.work, Work::Run(None))
-    }
-
-    /// The room of the run that this one goes on for.
-    pub(crate) fn run_room(&self) -> Option<RunRoom> {
-        match &self.work {
-            Work::Run(room) => room.clone(),
-            Work::Answer | Work::AnswerAndRun => None,
-        }
+    /// What the instance does for the request.
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
     }
 
     /// The client that the request counts for; `None` when the application itself asks.

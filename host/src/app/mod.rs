@@ -27,7 +27,7 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 use self::instance::Instance;
 use crate::allowed_hosts::AllowedHosts;
 use crate::body::LimitedBody;
-use crate::clients::{ClientSettings, Clients, Hold, RunRoom, StreamLimits};
+use crate::clients::{ClientSettings, Clients, Hold, RunRoom, StreamLimits, Work};
 use crate::counters::Counters;
 use crate::edge::Sockets;
 use crate::epochs::EpochScheduler;
@@ -294,12 +294,14 @@ impl App {
         let Some(room) = self.room_for(&hold).await else {
             self.counters.rejected(&component.id);
             let (id, most) = (&component.id, self.max_instances);
-            match hold.may_run() {
-                true => tracing::warn!(traceId = trace, "{id}: no room for a run"),
-                false => tracing::error!(
+            match hold.work() {
+                Work::Answer => tracing::error!(
                     traceId = trace,
                     "{id}: no room for a request, of {most} instances (SPIN_MAX_INSTANCE_COUNT)",
                 ),
+                Work::AnswerAndRun | Work::Run(_) => {
+                    tracing::warn!(traceId = trace, "{id}: no room for a run");
+                }
             }
             return busy("too many requests are under way; try again");
         };
@@ -321,20 +323,21 @@ impl App {
     /// Waits for room for an instance.
     async fn room_for(&self, hold: &Hold) -> Option<Room> {
         let room = async {
-            let run = match hold.run_room() {
-                None if hold.may_run() => {
+            let run = match hold.work() {
+                Work::Answer => None,
+                Work::Run(Some(given)) => Some(given.clone()),
+                Work::AnswerAndRun | Work::Run(None) => {
                     let room = self.run_room.clone().acquire_owned();
                     Some(Arc::new(room.await.ok()?))
                 }
-                given => given,
             };
             let all = self.room.clone().acquire_owned().await.ok()?;
             Some(Room { _all: all, run })
         };
-        // Whoever hands over makes room soon.
-        let wait = match hold.is_first_run() {
-            true => RUN_WAIT,
-            false => INSTANCE_WAIT,
+        let wait = match hold.work() {
+            Work::Run(None) => RUN_WAIT,
+            // Whoever hands over makes room soon.
+            Work::Answer | Work::AnswerAndRun | Work::Run(Some(_)) => INSTANCE_WAIT,
         };
         tokio::time::timeout(wait, room).await.ok()?
     }
