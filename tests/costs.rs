@@ -63,19 +63,24 @@ fn an_enrichment_of_a_hundred_books_is_a_handful_of_operations() {
         .take(100)
         .collect();
     // The secret and the providers' states are made once.
-    app.finish(&app.enrich(&json!({"barcodes": isbns[..1]})));
+    let cleared = |job: &Job| {
+        app::eventually("what is left is cleared away", || {
+            app.job_keys()
+                .iter()
+                .filter(|key| key.contains(&job.id))
+                .count()
+                <= 3
+        });
+    };
+    let first = app.enrich(&json!({"barcodes": isbns[..1]}));
+    app.finish(&first);
+    cleared(&first);
     let asked = || app.sandbox.open_library().count() + app.sandbox.google_books().count();
     let (before, sets, deletes) = (asked(), app.store_count("sets"), app.store_count("deletes"));
     let job = app.enrich(&json!({"barcodes": isbns}));
     let streamed = length(&app, &job.sse_url);
     let requests = asked() - before;
-    app::eventually("what is left is cleared away", || {
-        app.job_keys()
-            .iter()
-            .filter(|key| key.contains(&job.id))
-            .count()
-            <= 3
-    });
+    cleared(&job);
     let sets = app.store_count("sets") - sets;
     let deletes = app.store_count("deletes") - deletes;
     println!("{requests} requests, {sets} sets, {deletes} deletes, {streamed} bytes");
