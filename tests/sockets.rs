@@ -463,7 +463,8 @@ fn the_first_app_hears_a_sign_of_life_while_nothing_happens() {
 
 #[test]
 fn message_pack_says_the_same_in_binary() {
-    let app = slow();
+    let app = App::start();
+    app.hold_look_ups();
     let job = app.import(LIBRARY);
     let query = format!("jobId={}&token={}&encoding=msgpack", job.id, job.token);
     let mut socket = Socket::open(app.address(), &query, &[]);
@@ -477,6 +478,7 @@ fn message_pack_says_the_same_in_binary() {
         }
     };
     assert_eq!(pong["payload"]["clientTime"], 5);
+    app.go_on();
     let mut packed = Vec::new();
     let code = loop {
         match socket.next() {
@@ -535,14 +537,22 @@ fn one_socket_follows_several_jobs() {
 #[test]
 fn one_event_stream_follows_several_jobs_and_resumes() {
     let app = slow();
+    app.hold_look_ups_at(400);
     let jobs = [LIBRARY, b"Title,Author\nEmma,Jane Austen\n"].map(|csv| app.import(csv));
     let path = format!(
         "/api/v2/imports/stream?jobIds={},{}",
         jobs[0].id, jobs[1].id
     );
     let mut first = app.stream(&path);
-    let mut events: Vec<_> = (0..4).map(|_| first.event().unwrap()).collect();
+    let mut events = Vec::new();
+    for job in &jobs {
+        let is_told = |event: &app::sse::Event| event.data["jobId"] == job.id.as_str();
+        while !events.iter().any(is_told) {
+            events.push(first.event().unwrap());
+        }
+    }
     drop(first);
+    app.go_on();
     let last = events.last().unwrap().id.clone();
     let resume = |id: &str| app.request("GET", &path).header("last-event-id", id);
     let mut second = app::sse::Stream::open(resume(&last));
