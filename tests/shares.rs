@@ -221,8 +221,9 @@ fn one_client_has_so_many_requests_under_way() {
 }
 
 #[test]
-fn runs_leave_room_for_requests_and_no_job_fails_because_it_waits() {
+fn runs_leave_room_for_requests_and_for_sockets_behind_an_edge() {
     let setup = Setup::new().tuning("stall=1000");
+    let setup = setup.variable("edge_secret", "of-the-test");
     let app = setup.argument("--max-instances=16").start();
     app.hold_look_ups();
     let mut jobs = Vec::new();
@@ -244,6 +245,15 @@ fn runs_leave_room_for_requests_and_no_job_fails_because_it_waits() {
         jobs.push(Job::of(&answer.data(202)));
     };
     refused.error(503, "SERVICE_BUSY");
+    let of_an_edge = |query: &str| {
+        let request = app.request("POST", &format!("/ws/session{query}"));
+        request.header("x-edge-secret", "of-the-test")
+    };
+    let parked = of_an_edge("").header("x-edge-parked", "0").json(&json!([]));
+    assert_eq!(parked.send().text(), "[]");
+    let query = format!("?jobId={}&token={}", jobs[0].id, jobs[0].token);
+    let said = of_an_edge(&query).json(&json!({"type": "ping"})).send();
+    assert_eq!(said.status(), 200, "{}", said.text());
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(2) {
         assert_eq!(app.get("/health").status(), 200);

@@ -4,6 +4,9 @@
 use crate::{caller::TrustedProxies, local_names::LocalNames, upload::UploadTimes};
 use std::time::Duration;
 
+/// The usual path of the relay, under which only an edge asks.
+pub const SESSION_PATH: &str = "/ws/session";
+
 /// The configuration of an [`Edge`](crate::Edge).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -33,7 +36,7 @@ impl Default for Config {
         Self {
             secret: None,
             socket_paths: vec!["/ws/progress".into()],
-            session_path: "/ws/session".into(),
+            session_path: SESSION_PATH.into(),
             trusted_proxies: TrustedProxies::default(),
             local_names: None,
             mends_budgets: true,

@@ -51,7 +51,7 @@ pub use answer::{Asked, busy, misdirected, too_many};
 pub use body::{BodyEnd, when_over};
 pub use caller::{Caller, TrustedProxies, is_host};
 pub use client_stream::{ClientStream, Presence};
-pub use config::{Config, Limits, Times};
+pub use config::{Config, Limits, SESSION_PATH, Times};
 pub use connections::{Busy, Connections, OpenConnection, raise_open_files};
 pub use head::{LARGEST_HEAD, head_error, in_origin_form};
 pub use headers::{EDGE_CLIENT, EDGE_PARK, EDGE_SECRET};

@@ -14,8 +14,8 @@ use admission::{
 };
 use bytes::Bytes;
 use edge::{
-    BodyEnd, Caller, EDGE_CLIENT, EDGE_PARK, EDGE_SECRET, LocalNames, TrustedProxies, Upload,
-    UploadTimes, Uploads, when_over,
+    BodyEnd, Caller, EDGE_CLIENT, EDGE_PARK, EDGE_SECRET, LocalNames, SESSION_PATH, TrustedProxies,
+    Upload, UploadTimes, Uploads, when_over,
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
@@ -117,12 +117,7 @@ impl Hold {
         }
     }
 
-    /// Of a client's request of this method.
-    fn of_client(client: ClientKey, method: &Method) -> Self {
-        let work = match *method {
-            Method::POST => Work::AnswerAndRun,
-            _ => Work::Answer,
-        };
+    fn of_client(client: ClientKey, work: Work) -> Self {
         Self {
             work,
             ..Self::of(Some(client))
@@ -251,6 +246,16 @@ impl Clients {
             .get(EDGE_SECRET)
             .map(|shown| <[u8; 32]>::from(Sha256::digest(shown)));
         shown.is_some() && shown == self.edge_secret
+    }
+
+    /// What the instance of a client's request may do. An edge in front sends what its sockets say,
+    /// and asks about the streams that it keeps, whose jobs take all the room of runs at times.
+    fn work(&self, parts: &http::request::Parts) -> Work {
+        let is_relayed = parts.uri.path() == SESSION_PATH && self.is_edge(&parts.headers);
+        match parts.method == Method::POST && !is_relayed {
+            true => Work::AnswerAndRun,
+            false => Work::Answer,
+        }
     }
 
     /// The client of a request from `peer`, as the connection, a trusted proxy or an edge says.
@@ -408,7 +413,8 @@ impl Clients {
         };
         let upload = Upload::new(body, times.clone(), place);
         let body = upload.map_err(|error| Error::InternalError(Some(error.to_string())));
-        let hold = Hold::of_client(key, &parts.method);
+        let work = self.work(&parts);
+        let hold = Hold::of_client(key, work.clone());
         hold.put(Share::Asked(ticket));
         let request = Request::from_parts(parts, body);
         let response = app.handle_holding(request, client, hold.clone()).await;
@@ -425,7 +431,7 @@ impl Clients {
         // A stream that was not asked for as one, and has no room.
         drop(response);
         ticket.mark(again.headers_mut());
-        let hold = Hold::of_client(key, again.method());
+        let hold = Hold::of_client(key, work);
         hold.put(Share::Asked(ticket));
         let response = app.handle_holding(again, client, hold.clone()).await;
         hold.settle(response.headers());
