@@ -1,6 +1,7 @@
 //! The administrator's listener, for looking into a running host, `GET /metrics` (Prometheus) and
 //! `GET /counters`, and for making it misbehave: `PUT /faults` with the faults of `--fault`, apart
-//! by white space, which replace those there are.
+//! by white space, which replace those there are. Faults are taken from this machine only: whoever
+//! may look at the metrics of a service is not to end it.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -80,11 +81,11 @@ impl Served {
     ) -> Response<Full<Bytes>> {
         match names.refuse(peer, request.headers().get(header::HOST)) {
             true => status(StatusCode::MISDIRECTED_REQUEST),
-            false => self.answer(request).await,
+            false => self.answer(peer, request).await,
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path(), self) {
             (&Method::GET, "/metrics", _) => text(metrics::CONTENT_TYPE, self.metrics()),
             (&Method::GET, "/counters", Self::Application(app, _)) => {
@@ -93,13 +94,15 @@ impl Served {
                     Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
                 }
             }
-            (&Method::PUT, "/faults", Self::Application(app, _)) => match faults(request).await {
-                Some(plan) => {
-                    app.misbehave(plan);
-                    status(StatusCode::NO_CONTENT)
+            (&Method::PUT, "/faults", Self::Application(app, _)) if is_here(peer) => {
+                match faults(request).await {
+                    Some(plan) => {
+                        app.misbehave(plan);
+                        status(StatusCode::NO_CONTENT)
+                    }
+                    None => status(StatusCode::BAD_REQUEST),
                 }
-                None => status(StatusCode::BAD_REQUEST),
-            },
+            }
             _ => status(StatusCode::NOT_FOUND),
         }
     }
@@ -116,6 +119,11 @@ impl Served {
             }
         }
     }
+}
+
+/// Whether a request comes from this machine, not from another one or another container.
+fn is_here(peer: IpAddr) -> bool {
+    peer.to_canonical().is_loopback()
 }
 
 fn text(content_type: &'static str, text: String) -> Response<Full<Bytes>> {
