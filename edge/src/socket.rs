@@ -4,7 +4,7 @@ use crate::{
     backoff::Backoff,
     config::{Limits, Times},
     hub::Subscriber,
-    metrics::{Closed, Label, Metrics, Traffic},
+    metrics::{Closed, Label, Metrics, Traffic, counted_code},
     outbox::Outgoing,
     pace::Paced,
     room::Room,
@@ -211,7 +211,7 @@ impl Socket {
             .closes
             .get_or_create(&Closed {
                 label: self.label.label.clone(),
-                code,
+                code: counted_code(code),
             })
             .inc();
         self.metrics

@@ -41,8 +41,10 @@ pub struct Snapshot {
 pub struct Component {
     /// Number of requests that the component was given.
     pub requests: u64,
-    /// Number of requests that the component was not given because too many instances were live.
+    /// Number of clients' requests that the component was not given for want of an instance.
     pub rejected: u64,
+    /// Number of runs that found no room; another look at their jobs starts them later.
+    pub runs_without_room: u64,
     /// Number of handlers that trapped, were stopped at a limit or sent no response.
     pub failed: u64,
     /// Number of instances that are live now.
@@ -127,6 +129,10 @@ impl Counters {
 
     pub(crate) fn rejected(&self, id: &str) {
         self.component(id, |c| c.rejected += 1);
+    }
+
+    pub(crate) fn run_without_room(&self, id: &str) {
+        self.component(id, |c| c.runs_without_room += 1);
     }
 
     pub(crate) fn failed(&self, id: &str) {

@@ -292,8 +292,11 @@ impl App {
             return busy("the application is shutting down");
         }
         let Some(room) = self.room_for(&hold).await else {
-            self.counters.rejected(&component.id);
             let (id, most) = (&component.id, self.max_instances);
+            match hold.work() {
+                Work::Run(_) => self.counters.run_without_room(id),
+                Work::Answer | Work::AnswerAndRun => self.counters.rejected(id),
+            }
             match hold.work() {
                 Work::Answer => tracing::error!(
                     traceId = trace,

@@ -19,6 +19,7 @@ pub(super) fn text(snapshot: &Snapshot) -> String {
     let mut registry = Registry::with_prefix("host");
     let requests = Family::<Of, Counter>::default();
     let rejected = Family::<Of, Counter>::default();
+    let runs_without_room = Family::<Of, Counter>::default();
     let failed = Family::<Of, Counter>::default();
     let instances = Family::<Of, Gauge>::default();
     let peak = Family::<Of, Gauge>::default();
@@ -32,6 +33,7 @@ pub(super) fn text(snapshot: &Snapshot) -> String {
         };
         requests.get_or_create(&of).inc_by(component.requests);
         rejected.get_or_create(&of).inc_by(component.rejected);
+        (runs_without_room.get_or_create(&of)).inc_by(component.runs_without_room);
         failed.get_or_create(&of).inc_by(component.failed);
         let live = i64::try_from(component.instances_live).unwrap_or(i64::MAX);
         instances.get_or_create(&of).set(live);
@@ -62,8 +64,13 @@ pub(super) fn text(snapshot: &Snapshot) -> String {
     );
     registry.register(
         "component_rejected",
-        "Requests refused because too many instances were live",
+        "Requests of clients refused for want of an instance; a POST may have seven eighths of them",
         rejected,
+    );
+    registry.register(
+        "component_runs_without_room",
+        "Runs that found no room and are started later",
+        runs_without_room,
     );
     registry.register(
         "component_failed",
