@@ -3,7 +3,7 @@
 
 use api::error::ApiError;
 use api::ws::frame::{Close, Encoding, Reply};
-use api::ws::{ClientMessage, MAX_MESSAGE, RAW_PONG};
+use api::ws::{ClientMessage, Handshake, MAX_MESSAGE, RAW_PONG};
 use futures::future::join_all;
 use http::HeaderMap;
 use job::Root;
@@ -11,9 +11,9 @@ use job::effects::{Clock, Log};
 use platform::{Disconnected, Exchange, Response};
 use serde_json::json;
 
-use crate::session::{self, Session};
+use crate::session;
 
-pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Response, ApiError> {
+pub(crate) async fn serve(exchange: &Exchange, session: &Handshake) -> Result<Response, ApiError> {
     let mut roots = Vec::new();
     for job in &session.jobs {
         roots.extend(session::look(exchange, job).await?.root().cloned());
@@ -43,7 +43,7 @@ pub(crate) async fn serve(exchange: &Exchange, session: &Session) -> Result<Resp
 
 async fn answer(
     exchange: &Exchange,
-    session: &Session,
+    session: &Handshake,
     roots: &[Root],
     message: &ClientMessage,
 ) -> Result<Vec<Reply>, ApiError> {

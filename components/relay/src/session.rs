@@ -1,49 +1,24 @@
-//! The session of a socket: its client, its jobs, and whether it is allowed.
-
-use std::net::IpAddr;
-use std::ops::Deref;
+//! The session of a socket: its jobs, and whether they may be seen.
 
 use api::access::name_suffices;
 use api::error::ApiError;
 use api::ws::{Handshake, SocketJob};
 use job::{Inspection, Root};
-use platform::{Exchange, client};
+use platform::Exchange;
 
-use crate::trust::Trust;
-
-/// The contents of a WebSocket handshake. Every request of the edge about the socket repeats them.
-pub(crate) struct Session {
-    handshake: Handshake,
-    /// The client's address, when a trusted party says it.
-    pub client: Option<IpAddr>,
-}
-
-impl Session {
-    /// Reads a request about a socket.
-    ///
-    /// # Errors
-    /// What is wrong with it, or with the page it comes from.
-    pub(crate) fn of(exchange: &Exchange, trust: Trust) -> Result<Self, ApiError> {
-        let request = &exchange.request;
-        // A refusal gives nobody a right, whoever names the page.
-        let origin = request.header("x-edge-origin");
-        if origin.is_some_and(|origin| !exchange.config.cors.allow(origin)) {
-            return Err(ApiError::forbidden_origin());
-        }
-        let protocols = request.header("x-edge-protocol").unwrap_or_default();
-        Ok(Self {
-            handshake: Handshake::parse(&request.query, protocols)?,
-            client: client::address(request).filter(|_| trust == Trust::All),
-        })
+/// Reads the handshake of a socket, which every request of the edge about it repeats.
+///
+/// # Errors
+/// What is wrong with it, or with the page it comes from.
+pub(crate) fn of(exchange: &Exchange) -> Result<Handshake, ApiError> {
+    let request = &exchange.request;
+    // A refusal gives nobody a right, whoever names the page.
+    let origin = request.header("x-edge-origin");
+    if origin.is_some_and(|origin| !exchange.config.cors.allow(origin)) {
+        return Err(ApiError::forbidden_origin());
     }
-}
-
-impl Deref for Session {
-    type Target = Handshake;
-
-    fn deref(&self) -> &Handshake {
-        &self.handshake
-    }
+    let protocols = request.header("x-edge-protocol").unwrap_or_default();
+    Handshake::parse(&request.query, protocols)
 }
 
 /// Looks at a job for a client that may see it; `Missing` when a job of this name may still come.

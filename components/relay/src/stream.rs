@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use api::error::ApiError;
 use api::parked::{self, ParkedSocket, ParkedStream};
-use api::ws::Schema;
 use api::ws::frame::{self, COMMENT, Close, Lasting, Phase, SocketPosition};
+use api::ws::{Handshake, Schema};
 use futures::TryStreamExt;
 use futures::future::{Either, select};
 use futures::stream::{Stream, StreamExt};
@@ -20,7 +20,7 @@ use job::{
 use platform::{Disconnected, Exchange, Response, Spin, Writer, client, stream};
 use serde_json::json;
 
-use crate::session::{self, Session};
+use crate::session;
 use crate::token;
 
 /// Longest silence of a session stream: an edge gives up one that is silent for longer, and the
@@ -59,7 +59,7 @@ impl From<Disconnected> for End {
 
 pub(crate) async fn serve(
     exchange: &mut Exchange,
-    session: Session,
+    session: Handshake,
     hold: Duration,
 ) -> Result<Option<Response>, ApiError> {
     let jobs = &session.jobs;
@@ -122,7 +122,7 @@ pub(crate) async fn serve(
     Ok(None)
 }
 
-fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
+fn headers(session: &Handshake, schema: Schema, waits: bool) -> HeaderMap {
     let mut headers = stream::headers();
     let mut set = |name, value: Option<&str>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -143,7 +143,7 @@ fn headers(session: &Session, schema: Schema, waits: bool) -> HeaderMap {
 /// One session stream.
 struct SessionStream<'a> {
     exchange: &'a Exchange,
-    session: &'a Session,
+    session: &'a Handshake,
     schema: Schema,
     settings: &'a Settings,
     deadline: Option<Duration>,
@@ -434,7 +434,7 @@ impl<'a> SessionStream<'a> {
             "stream-ended",
             json!({
                 "level": level, "jobIds": self.session.job_ids(), "transport": "websocket",
-                "schema": self.schema.name(), "client": self.session.client,
+                "schema": self.schema.name(),
                 "outcome": outcome, "message": problem,
                 "durationMs": millis(self.exchange.took()), "events": self.events,
                 "bytes": self.bytes, "costs": self.exchange.spin.take_costs(),

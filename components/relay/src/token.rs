@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use api::ws::SocketJob;
+use api::ws::{Handshake, SocketJob};
 use job::Settings;
 use job::effects::StoreError;
 use platform::Exchange;
-
-use crate::session::Session;
 
 /// Rest of a token's life at which it is extended: a twenty-fourth, well after clients may have
 /// refreshed it for themselves.
@@ -22,7 +20,7 @@ pub(crate) fn look_interval(settings: &Settings) -> Duration {
 
 /// Extends the tokens that are about to run out to their whole life. A failure is tried again with
 /// the next look, long before the token has run out.
-pub(crate) async fn extend(exchange: &Exchange, session: &Session) {
+pub(crate) async fn extend(exchange: &Exchange, session: &Handshake) {
     for job in &session.jobs {
         if job.token.is_some() {
             let _ = extend_one(exchange, job).await;

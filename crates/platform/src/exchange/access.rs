@@ -111,10 +111,7 @@ impl Exchange {
             }
             return Ok(());
         }
-        self.spin.log(
-            "operator-refused",
-            json!({"level": "warn", "path": self.request.path}),
-        );
+        self.spin.log("operator-refused", json!({"level": "warn"}));
         Err(ApiError::not_the_operator())
     }
 }
