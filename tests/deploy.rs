@@ -70,6 +70,7 @@ fn custom_resources_are_as_their_definitions_want_them() {
     for document in documents("spinkube.yaml") {
         let kind = document["kind"].as_str().unwrap().to_owned();
         let Some(definition) = defined.get(&kind) else {
+            // Kubernetes' own, of which `has_only` knows what is used here.
             assert!(["Deployment", "Service"].contains(&kind.as_str()), "{kind}");
             continue;
         };
@@ -158,6 +159,132 @@ fn the_edge_finds_the_application_and_the_gateway_the_edge() {
     assert_eq!(route["hostnames"][0], listener["hostname"]);
 }
 
+/// Checks that an object has no other fields than these.
+fn has_only(object: &Value, known: &[&str]) {
+    for name in object.as_object().unwrap().keys() {
+        assert!(known.contains(&name.as_str()), "{name} of {object}");
+    }
+}
+
+/// A quantity as Kubernetes writes it, like `100m` and `1.25Gi`.
+fn quantity(value: &Value) -> f64 {
+    let text = value.as_str().unwrap();
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let unit = match &text[number.len()..] {
+        "" => 1.0,
+        "m" => 0.001,
+        "Mi" => 1_048_576.0,
+        "Gi" => 1_073_741_824.0,
+        unit => panic!("{unit} of {text}"),
+    };
+    unit * number.parse::<f64>().unwrap()
+}
+
+/// What the edge takes of memory at its caps, by the figures of `bench/README.md`.
+fn memory_of_edge() -> f64 {
+    let limits = edge::Limits::default();
+    (limits.streams * 22_400 + limits.sockets * 23_000 + limits.event_room) as f64
+}
+
+/// A misspelled limit is none, and a misspelled probe asks nothing.
+#[test]
+fn the_edges_deployment_has_fields_that_there_are_and_room_for_its_caps() {
+    let documents = documents("spinkube.yaml");
+    let top = ["apiVersion", "kind", "metadata", "spec"];
+    let (edge, service) = (
+        of_kind(&documents, "Deployment"),
+        of_kind(&documents, "Service"),
+    );
+    has_only(edge, &top);
+    has_only(&edge["spec"], &["replicas", "selector", "template"]);
+    has_only(&edge["spec"]["template"], &["metadata", "spec"]);
+    has_only(
+        &edge["spec"]["template"]["spec"],
+        &["containers", "terminationGracePeriodSeconds", "volumes"],
+    );
+    has_only(service, &top);
+    has_only(&service["spec"], &["ports", "selector", "type"]);
+    for port in service["spec"]["ports"].as_array().unwrap() {
+        has_only(port, &["name", "port", "protocol", "targetPort"]);
+    }
+    let containers = &edge["spec"]["template"]["spec"]["containers"];
+    for container in containers.as_array().unwrap() {
+        has_only(
+            container,
+            &[
+                "args",
+                "env",
+                "image",
+                "livenessProbe",
+                "name",
+                "ports",
+                "readinessProbe",
+                "resources",
+                "securityContext",
+                "startupProbe",
+                "volumeMounts",
+            ],
+        );
+        for variable in container["env"].as_array().unwrap() {
+            has_only(variable, &["name", "value", "valueFrom"]);
+        }
+        for port in container["ports"].as_array().unwrap() {
+            has_only(port, &["containerPort", "name", "protocol"]);
+        }
+        has_only(
+            &container["securityContext"],
+            &[
+                "allowPrivilegeEscalation",
+                "capabilities",
+                "readOnlyRootFilesystem",
+                "runAsGroup",
+                "runAsNonRoot",
+                "runAsUser",
+                "seccompProfile",
+            ],
+        );
+        let ports = texts(&container["ports"], "name");
+        for probe in ["readinessProbe", "livenessProbe"] {
+            let probe = &container[probe];
+            has_only(
+                probe,
+                &[
+                    "failureThreshold",
+                    "httpGet",
+                    "initialDelaySeconds",
+                    "periodSeconds",
+                    "successThreshold",
+                    "tcpSocket",
+                    "timeoutSeconds",
+                ],
+            );
+            let asked = match probe.get("httpGet") {
+                Some(request) => {
+                    has_only(request, &["path", "port"]);
+                    request
+                }
+                None => {
+                    has_only(&probe["tcpSocket"], &["port"]);
+                    &probe["tcpSocket"]
+                }
+            };
+            assert!(ports.contains(&asked["port"].as_str().unwrap()), "{probe}");
+        }
+        let resources = &container["resources"];
+        has_only(resources, &["limits", "requests"]);
+        for amounts in ["limits", "requests"] {
+            has_only(&resources[amounts], &["cpu", "memory"]);
+        }
+        for (name, requested) in resources["requests"].as_object().unwrap() {
+            if let Some(limit) = resources["limits"].get(name) {
+                assert!(quantity(limit) >= quantity(requested), "{name}");
+            }
+        }
+        let memory = quantity(&resources["limits"]["memory"]);
+        assert!(memory >= memory_of_edge(), "{memory}");
+    }
+}
+
 fn errors_by(schema: &Value, document: &Value) -> Vec<String> {
     jsonschema::validator_for(schema)
         .unwrap()
@@ -234,7 +361,24 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// A misspelled metric is an empty panel, or an alert that never fires.
+/// The lines of what components are made of, without those that name something else, like the
+/// outcome of a run, by a literal of its own.
+fn lines_of_components() -> String {
+    let mut lines = String::new();
+    for pattern in ["crates/*/src/**/*.rs", "components/*/src/**/*.rs"] {
+        for file in glob::glob(root().join(pattern).to_str().unwrap()).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap()).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for line in text.lines().filter(|line| !line.contains("=> \"")) {
+                lines.extend([line, "\n"]);
+            }
+        }
+    }
+    lines
+}
+
+/// A misspelled metric is an empty panel, or an alert that never fires; so is an event that nobody
+/// logs under this name any more.
 #[test]
 fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
     let dashboard: Value = serde_json::from_str(&read("monitoring/dashboard.json")).unwrap();
@@ -258,6 +402,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
     assert!(expressions.len() > 20);
 
     let served = served();
+    let sources = lines_of_components();
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     // Names, and the labels of each.
     let mut samples = BTreeMap::<&str, BTreeSet<&str>>::new();
@@ -288,8 +433,17 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
             let selector = expression[at + word.len()..].strip_prefix('{');
             let selector = selector.map_or("", |rest| &rest[..rest.find('}').unwrap()]);
             for matcher in selector.split(',').filter(|matcher| !matcher.is_empty()) {
-                let label = &matcher[..matcher.find(['=', '!']).unwrap()];
+                let (label, rest) = matcher.split_at(matcher.find(['=', '!']).unwrap());
                 assert!(labels.contains(label), "{label} of {word} in {expression}");
+                let values = rest.trim_start_matches(['=', '!', '~']).trim_matches('"');
+                for value in values.split('|') {
+                    let is_there = match label {
+                        "event" => sources.contains(&format!("\"{value}\"")),
+                        "code" => served.contains(&format!("code=\"{value}\"")),
+                        _ => true,
+                    };
+                    assert!(is_there, "{label} {value} in {expression}");
+                }
             }
         }
         assert!(found > 0, "{expression}");
