@@ -35,7 +35,8 @@ const COMING_BACK: Duration = Duration::from_secs(1);
 
 /// Number of jobs that stand still.
 const SILENT: usize = 200;
-/// Time from the jobs' last commit until their clients are watched, and for how long.
+/// Time from the opening of clients, of jobs that stand still, until they are watched, and for how
+/// long.
 const SILENCE: Duration = Duration::from_secs(4);
 const WATCHED: Duration = Duration::from_secs(6);
 
@@ -289,15 +290,12 @@ async fn events(mut stream: Incoming, events: &mut Vec<Event>) -> anyhow::Result
 /// of its own.
 pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyhow::Result<()> {
     let name = "silent";
-    let app = compiled.start(Setup::default()).await?;
-    app.sandbox().open_library().behave(Fault::Hang.always());
-    app.sandbox().google_books().behave(Fault::Hang.always());
-    let accepted = submit(&app, 10, SILENT).await?;
-    let runs = {
-        tokio::time::sleep(SILENCE).await;
-        share(&app).await?
-    };
+    let (app, _) = hanging(compiled).await?;
+    tokio::time::sleep(SILENCE).await;
+    let runs = share(&app).await?;
     let alone = memory_of(&app)?;
+    drop(app);
+    let (app, accepted) = hanging(compiled).await?;
     let (mut streams, mut sockets) = (Vec::new(), Vec::new());
     for accepted in &accepted {
         let text = |name: &str| accepted[name].as_str().context("accepted");
@@ -308,10 +306,10 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
         let url = format!("ws://{address}/ws/progress?jobId={id}&token={token}&schema=2.0.0");
         sockets.push(tokio_tungstenite::client_async(url, stream).await?.0);
     }
-    let held = memory_of(&app)?;
-    let of_one = |n: usize| (held[n] - alone[n]) * 1024.0 / sample(SILENT * 2);
     tokio::time::sleep(SILENCE).await;
     let all = share(&app).await?;
+    let held = memory_of(&app)?;
+    let of_one = |n: usize| (held[n] - alone[n]) * 1024.0 / sample(SILENT * 2);
     let what = |what: &str| format!("200 streams and sockets: {what}");
     let figure = Figure::of(name, what("memory of one"), "kB", &[of_one(0)]);
     report.add(figure.goal(Statistic::P50, 60.0));
@@ -328,6 +326,15 @@ pub(super) async fn silent(compiled: &CompiledApp, report: &mut Report) -> anyho
     report.add(figure);
     drop((streams, sockets));
     Ok(())
+}
+
+/// The application with jobs whose provider hangs, and what was said of them.
+async fn hanging(compiled: &CompiledApp) -> anyhow::Result<(App, Vec<Value>)> {
+    let app = compiled.start(Setup::default()).await?;
+    app.sandbox().open_library().behave(Fault::Hang.always());
+    app.sandbox().google_books().behave(Fault::Hang.always());
+    let accepted = submit(&app, 10, SILENT).await?;
+    Ok((app, accepted))
 }
 
 /// The host's memory in MB: a page that its instances share counted once, and for each of them.
