@@ -30,8 +30,9 @@ pub struct Settings {
     /// The pause before a store operation is repeated that failed, or did not show yet what it
     /// should.
     pub retry: Duration,
-    /// Longest duration of one response to a stream; `None`: until the job is over. It is longer
-    /// than four write delays: a stream takes for lost what it does not see for two.
+    /// Longest duration of one response to a stream; `None`: until the job is over. It should be
+    /// longer than four write delays: a stream takes for lost what it does not see for two, and one
+    /// that is shorter never does.
     pub stream_budget: Option<Duration>,
     /// The longest silence of a stream.
     pub heartbeat: Duration,
