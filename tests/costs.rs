@@ -62,7 +62,6 @@ fn an_enrichment_of_a_hundred_books_is_a_handful_of_operations() {
         .filter(|digits| digits.len() == 13)
         .take(100)
         .collect();
-    // The secret and the providers' states are made once.
     let cleared = |job: &Job| {
         app::eventually("what is left is cleared away", || {
             app.job_keys()
@@ -72,6 +71,7 @@ fn an_enrichment_of_a_hundred_books_is_a_handful_of_operations() {
                 <= 3
         });
     };
+    // The secret and the providers' states are made once.
     let first = app.enrich(&json!({"barcodes": isbns[..1]}));
     app.finish(&first);
     cleared(&first);

@@ -371,17 +371,20 @@ fn a_list_of_millions_costs_what_is_kept_of_it() {
     assert_eq!(app.job_keys(), [""; 0]);
 }
 
+/// What the component `status` has cost, when its answers are over.
+fn costs_of_status(app: &App) -> Value {
+    let costs = || app.counters()["components"]["status"].clone();
+    eventually("the answers are over", || costs()["instances_live"] == 0);
+    costs()
+}
+
 /// What the routes of the first apps say of a finished job lists all its books.
 #[test]
 fn the_books_of_a_status_document_are_never_in_memory_together() {
     let app = App::start();
     let job = app.import(&stand_ins::library(9_000));
     assert_eq!(app.finish(&job)["status"], "completed");
-    let status = || app.counters()["components"]["status"].clone();
-    let memory = || {
-        eventually("the answers are over", || status()["instances_live"] == 0);
-        status()["memory_peak"].as_u64().unwrap()
-    };
+    let memory = || costs_of_status(&app)["memory_peak"].as_u64().unwrap();
     let results = app.results(&job);
     let of_results = memory();
     let path = format!("/v1/csv/status/{}", job.id);
@@ -410,11 +413,7 @@ fn whoever_has_the_books_of_a_status_document_is_told_so_before_they_are_read() 
         let ask = || app.request("GET", &format!("{path}{}", job.id));
         let etag = ask().send().header("etag").unwrap().to_owned();
         // Of the answers alone: the other components' runs may still go on.
-        let gets = || {
-            let status = || app.counters()["components"]["status"].clone();
-            eventually("the answer is over", || status()["instances_live"] == 0);
-            status()["storage"]["gets"].as_u64().unwrap()
-        };
+        let gets = || costs_of_status(&app)["storage"]["gets"].as_u64().unwrap();
         let before = gets();
         let again = ask().header("if-none-match", &etag).send();
         assert_eq!((again.status(), again.header("etag")), (304, Some(&*etag)));
