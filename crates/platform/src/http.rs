@@ -1,6 +1,8 @@
 //! `wasi:http` requests and responses, as the components and the engine need them.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use api::query::Query;
@@ -296,18 +298,27 @@ impl Writer {
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, Disconnected> {
-        match select(pin!(work), pin!(self.disconnected())).await {
-            Either::Left((answer, _)) => Ok(answer),
+        let mut work = pin!(work);
+        // Whoever wakes up for something else notices at once.
+        let noticing = poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Pending if !self.is_connected() => Poll::Ready(Err(Disconnected)),
+            polled => polled.map(Ok),
+        });
+        match select(noticing, pin!(self.disconnected())).await {
+            Either::Left((answer, _)) => answer,
             Either::Right(((), _)) => Err(Disconnected),
         }
     }
 
     async fn disconnected(&self) {
-        while let Some((stream, _)) = &self.parts
-            && stream.check_write().is_ok()
-        {
+        while self.is_connected() {
             poll::sleep(DISCONNECT_POLL).await;
         }
+    }
+
+    fn is_connected(&self) -> bool {
+        let stream = self.parts.as_ref().map(|(stream, _)| stream);
+        stream.is_some_and(|stream| stream.check_write().is_ok())
     }
 
     /// Waits until everything written has been sent, or the client has left.
