@@ -38,7 +38,7 @@ const EARLY_SHARE: u32 = 4;
 /// The longest pause of a stream.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Mean time between two of the streams that are opened again because of the same answer.
-const OPENING_INTERVAL: Duration = Duration::from_millis(50);
+const OPENING_INTERVAL: Duration = Duration::from_millis(20);
 /// Time in which all of those streams are opened, however many they are.
 const LONGEST_OPENING: Duration = Duration::from_secs(2);
 /// Time for which no stream is parked when the application cannot be asked about those that are.

@@ -1,6 +1,7 @@
 //! `POST /ws/session` with `X-Edge-Parked`: which of the streams that an edge keeps have something
 //! to say again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::error::ApiError;
@@ -10,13 +11,13 @@ use api::ws::Schema;
 use api::ws::frame::{self, Lasting};
 use futures::future::join_all;
 use job::effects::{Clock, within};
-use job::{StillSilent, Time};
-use platform::{Exchange, Response};
+use job::{JobId, SilenceLook, Time};
+use platform::{Exchange, Response, Spin};
 
 use crate::stream::HEARTBEAT;
 use crate::token;
 
-/// Time for a look at one stream: one that takes longer is not to keep the others waiting.
+/// Time for a look at one job: one that takes longer is not to keep the others waiting.
 const LOOK: Duration = Duration::from_secs(2);
 
 pub(crate) async fn serve(exchange: &Exchange) -> Result<Response, ApiError> {
@@ -30,42 +31,95 @@ pub(crate) async fn serve(exchange: &Exchange) -> Result<Response, ApiError> {
     let streams: Option<Vec<ParkedStream>> =
         texts.iter().map(|text| ParkedStream::read(text)).collect();
     let streams = streams.ok_or_else(|| ApiError::invalid_body("is of another version"))?;
-    let looks = streams.into_iter().map(|stream| async {
-        let unknown = stream.clone();
-        match within(&exchange.spin, LOOK, look(exchange, stream)).await {
-            Some(answer) => answer,
-            None => Some(unknown.parked(LOOK, String::new())),
+    let mut jobs: BTreeMap<JobId, Vec<(usize, ParkedStream)>> = BTreeMap::new();
+    for (number, stream) in streams.into_iter().enumerate() {
+        let of_job = jobs.entry(stream.silence.id.clone()).or_default();
+        of_job.push((number, stream));
+    }
+    let mut answers: Vec<Option<Parked>> = Vec::new();
+    answers.resize_with(texts.len(), || None);
+    let looks = jobs.into_iter().map(|(id, streams)| async move {
+        let unknown = streams.clone();
+        match within(&exchange.spin, LOOK, look(exchange, &id, streams)).await {
+            Some(answers) => answers,
+            None => later(unknown, |_| LOOK),
         }
     });
-    let answers: Vec<Option<Parked>> = join_all(looks).await;
+    for (number, answer) in join_all(looks).await.into_iter().flatten() {
+        if let Some(place) = answers.get_mut(number) {
+            *place = answer;
+        }
+    }
     let body =
         serde_json::to_vec(&answers).map_err(|error| exchange.internal(&error.to_string()))?;
     Ok(Response::json(200, body))
 }
 
-/// The stream if it is to stay parked; `None` when it is to be opened again.
-async fn look(exchange: &Exchange, mut stream: ParkedStream) -> Option<Parked> {
+/// What is answered about a stream of this number.
+type Answer = (usize, Option<Parked>);
+
+/// Keeps streams as they are, each for so long.
+fn later(
+    streams: Vec<(usize, ParkedStream)>,
+    pause: impl Fn(&ParkedStream) -> Duration,
+) -> Vec<Answer> {
+    let streams = streams.into_iter();
+    streams
+        .map(|(number, stream)| (number, Some(stream.parked(pause(&stream), String::new()))))
+        .collect()
+}
+
+/// Looks at a job once for all these streams, which are its.
+async fn look(
+    exchange: &Exchange,
+    id: &JobId,
+    streams: Vec<(usize, ParkedStream)>,
+) -> Vec<Answer> {
     let (engine, settings) = (exchange.engine(), &exchange.config.settings);
+    // A store that refuses is asked again. What cannot be verified now is not told to anybody.
+    let refused = |stream: &ParkedStream| {
+        let pause = stream.silence.pause(exchange.spin.now(), settings);
+        pause.max(settings.retry)
+    };
+    let Ok(mut look) = engine.look_at_silence(id).await else {
+        return later(streams, refused);
+    };
+    let mut answers = Vec::with_capacity(streams.len());
+    for (number, mut stream) in streams {
+        let answer = match look.still_silent(stream.silence.clone()).await {
+            Ok(None) => None,
+            Ok(Some(silence)) => {
+                stream.silence = silence;
+                keep(exchange, &look, stream)
+            }
+            Err(_) => Some(stream.parked(refused(&stream), String::new())),
+        };
+        answers.push((number, answer));
+    }
+    answers
+}
+
+/// The stream of a job that is still silent, if it is to stay parked; `None` when it is to be
+/// opened again.
+fn keep(
+    exchange: &Exchange,
+    look: &SilenceLook<'_, Spin>,
+    mut stream: ParkedStream,
+) -> Option<Parked> {
+    let settings = &exchange.config.settings;
     let now = exchange.spin.now();
     if let Some(socket) = &stream.socket
         && (socket.until <= now || socket.until > now.plus(token::look_interval(settings)))
     {
         return None;
     }
-    let Ok(look) = engine.still_silent(stream.silence.clone()).await else {
-        // A store that refuses is asked again. What cannot be verified now is not told to anybody.
-        let pause = stream.silence.pause(now, settings).max(settings.retry);
-        return Some(stream.parked(pause, String::new()));
-    };
-    let look = look?;
-    stream.silence = look.silence.clone();
     let interval = match stream.socket {
         Some(_) => settings.heartbeat.min(HEARTBEAT),
         None => settings.heartbeat,
     };
     let mut say = Vec::new();
     if stream.silence.is_beat_due(now, interval, settings) {
-        say = beat(&stream, &look, now)?;
+        say = beat(&stream, look, now)?;
         stream.silence.beat = now.plus(interval);
     }
     let pause = stream.silence.pause(now, settings);
@@ -77,7 +131,7 @@ async fn look(exchange: &Exchange, mut stream: ParkedStream) -> Option<Parked> {
 }
 
 /// The sign of life that the stream gives when it is not parked.
-fn beat(stream: &ParkedStream, look: &StillSilent, now: Time) -> Option<Vec<u8>> {
+fn beat(stream: &ParkedStream, look: &SilenceLook<'_, Spin>, now: Time) -> Option<Vec<u8>> {
     Some(match &stream.socket {
         None => sse::HEARTBEAT.to_vec(),
         Some(socket) if socket.schema == Schema::V3 => frame::COMMENT.to_vec(),

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 ///   as does every later run of the job.
 /// - Following: [`Engine::look`] reads the state a job is in; [`Engine::inspect`] also revives a
 ///   job that nobody works on; [`Engine::watch`] follows it and says what a client is to be told
-///   next; [`Engine::still_silent`] looks at a job whose watchers have been let go meanwhile;
+///   next; [`Engine::look_at_silence`] looks at a job whose watchers have been let go meanwhile;
 ///   [`Engine::cancel`] stops it.
 /// - Results: [`Engine::items`] and [`Engine::report`] read what an ended job has found,
 ///   [`Engine::choose`] records which book a person says that one is, [`Engine::retry`] makes a job

@@ -84,7 +84,7 @@ pub use run::Run;
 pub use scan::{FirstStage, Scan};
 pub use secret::{Client, Keyring, constant_time_eq};
 pub use settings::{Limits, RunMode, Settings, SettingsError, Webhook};
-pub use silence::{Silence, StillSilent};
+pub use silence::{Silence, SilenceLook};
 pub use storage::Stop;
 pub use sweep::{KEYS_PER_JOB, StoreUse};
 pub use time::{Time, millis};

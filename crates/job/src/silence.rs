@@ -19,7 +19,7 @@ use crate::storage::decode_root;
 use crate::time::Time;
 
 /// Time without news after which a watcher may be let go.
-const LONG: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_millis(500);
 
 /// A job that a run works on, and of which a watcher has been told everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,20 +59,16 @@ fn digest(bytes: &[u8]) -> u64 {
 /// The shortest pause between two looks at a silent job.
 const SHORTEST: Duration = Duration::from_millis(50);
 
-/// A job that is still silent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StillSilent {
-    /// Its silence, as it is known now.
-    pub silence: Silence,
-    bytes: Vec<u8>,
-}
-
-impl StillSilent {
-    /// The job's root, which nothing but a sign of life needs.
-    #[must_use]
-    pub fn root(&self) -> Option<Root> {
-        serde_json::from_slice(&self.bytes).ok()
-    }
+/// A look at a silent job, for all who have left it.
+pub struct SilenceLook<'a, E> {
+    engine: Engine<'a, E>,
+    id: JobId,
+    bytes: Option<Vec<u8>>,
+    /// Digest of the bytes.
+    root: u64,
+    /// Time until which a run is known to work on the job, once that was looked up; `None` in it:
+    /// none does.
+    assessed: Option<Option<Time>>,
 }
 
 impl Silence {
@@ -105,37 +101,68 @@ impl Silence {
     }
 }
 
-impl<E: Effects> Engine<'_, E> {
-    /// Looks whether a job is as silent as it was; `None` when it may have news, or needs a run or
-    /// its watchers. One `get` as long as a run is known to work on the job.
+impl<'a, E: Effects> Engine<'a, E> {
+    /// Reads what tells whether a job is as silent as it was when its watchers left.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn still_silent(&self, silence: Silence) -> Result<Option<StillSilent>, StoreError> {
+    pub async fn look_at_silence(&self, id: &JobId) -> Result<SilenceLook<'a, E>, StoreError> {
+        let bytes = self.effects.get(&keys::root(id)).await?;
+        Ok(SilenceLook {
+            engine: *self,
+            id: id.clone(),
+            root: bytes.as_deref().map_or(0, digest),
+            bytes,
+            assessed: None,
+        })
+    }
+}
+
+impl<E: Effects> SilenceLook<'_, E> {
+    /// The job's root, which nothing but a sign of life needs.
+    #[must_use]
+    pub fn root(&self) -> Option<Root> {
+        serde_json::from_slice(self.bytes.as_deref()?).ok()
+    }
+
+    /// The silence as it is known now; `None` when the job may have news, or needs a run or its
+    /// watchers. Reads nothing as long as a run is known to work on the job.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn still_silent(&mut self, silence: Silence) -> Result<Option<Silence>, StoreError> {
         let Engine {
             effects, settings, ..
-        } = *self;
-        let bytes = effects.get(&keys::root(&silence.id)).await?;
-        let Some(bytes) = bytes.filter(|bytes| digest(bytes) == silence.root) else {
+        } = self.engine;
+        let Some(bytes) = (self.bytes.as_deref()).filter(|_| self.root == silence.root) else {
             return Ok(None);
         };
         let now = effects.now();
-        if is_too_long(now.since(silence.since), settings) {
+        if silence.id != self.id || is_too_long(now.since(silence.since), settings) {
             return Ok(None);
         }
         if lasts(silence.valid_until, now, settings) {
-            return Ok(Some(StillSilent { silence, bytes }));
+            return Ok(Some(silence));
         }
-        let root = decode_root(effects, &silence.id, &bytes);
-        let assessment = self.assess(root).await?;
-        let is_running = match &assessment.state {
-            Inspection::Running(root) => is_valid(assessment.valid_until, root, now, settings),
-            Inspection::Missing | Inspection::Idle(_) | Inspection::Ended(_) => false,
+        let assessed = match self.assessed {
+            Some(assessed) => assessed,
+            None => {
+                let root = decode_root(effects, &self.id, bytes);
+                let assessment = self.engine.assess(root).await?;
+                let is_running = match &assessment.state {
+                    Inspection::Running(root) => {
+                        is_valid(assessment.valid_until, root, now, settings)
+                    }
+                    Inspection::Missing | Inspection::Idle(_) | Inspection::Ended(_) => false,
+                };
+                *self
+                    .assessed
+                    .insert(is_running.then_some(assessment.valid_until))
+            }
         };
-        let silence = Silence {
-            valid_until: assessment.valid_until,
+        Ok(assessed.map(|valid_until| Silence {
+            valid_until,
             ..silence
-        };
-        Ok(is_running.then_some(StillSilent { silence, bytes }))
+        }))
     }
 }

@@ -37,7 +37,7 @@ pub enum Next {
     /// Deliver this, then ask again.
     Notify(Box<Notification>),
     /// Leave if you like: everything has been delivered, nothing is expected soon, and
-    /// [`Engine::still_silent`] tells when to come back. Only where [`Watcher::may_leave`].
+    /// [`Engine::look_at_silence`] tells when to come back. Only where [`Watcher::may_leave`].
     Silent(Box<Silence>),
     /// The job does not exist any more.
     Gone,

@@ -532,6 +532,12 @@ fn list(books: std::ops::Range<u32>) -> Vec<Item> {
     books.map(item).collect()
 }
 
+/// Looks once whether a job is still silent.
+async fn still_silent(engine: Engine<'_, Process>, silence: Silence) -> Option<Silence> {
+    let look = engine.look_at_silence(&silence.id).await;
+    look.unwrap().still_silent(silence).await.unwrap()
+}
+
 /// Follows a job to its end. One that may leave does so when the job is silent, and comes back when
 /// a look says so, as an edge does; returns how often it left.
 async fn follow(
@@ -561,8 +567,7 @@ async fn follow(
                 kept.beat = now.plus(settings.heartbeat);
             }
             process.sleep(kept.pause(now, settings)).await;
-            let look = engine.still_silent(kept).await.unwrap();
-            silence = look.map(|look| look.silence);
+            silence = still_silent(engine, kept).await;
         }
     }
 }
@@ -739,28 +744,26 @@ fn who_leaves_a_silent_job_is_called_back_to_revive_it() {
     let id = new.name.id().clone();
     let look = async move {
         let silence = leave(process, engine, &new).await;
-        let kept = engine.still_silent(silence.clone()).await.unwrap();
-        let kept = kept.unwrap();
-        assert_eq!(kept.silence, silence);
-        assert_eq!(kept.root().unwrap().id, id);
+        let kept = still_silent(engine, silence.clone()).await;
+        assert_eq!(kept.as_ref(), Some(&silence));
+        let look = engine.look_at_silence(&id).await.unwrap();
+        assert_eq!(look.root().unwrap().id, id);
+        // Of another job it tells nothing.
+        let other = engine.look_at_silence(&JobId::parse("other").unwrap()).await;
+        let told = other.unwrap().still_silent(silence.clone()).await.unwrap();
+        assert_eq!(told, None);
         // News of any kind, even if only the bytes tell.
         let key = job::keys::root(&id);
         let root = world.store.borrow()[&key].clone();
         world.store.borrow_mut().get_mut(&key).unwrap().push(b' ');
-        assert_eq!(engine.still_silent(silence.clone()).await.unwrap(), None);
+        assert_eq!(still_silent(engine, silence.clone()).await, None);
         world.store.borrow_mut().remove(&key);
-        assert_eq!(engine.still_silent(silence.clone()).await.unwrap(), None);
+        assert_eq!(still_silent(engine, silence.clone()).await, None);
         world.store.borrow_mut().insert(key, root);
-        assert!(
-            engine
-                .still_silent(silence.clone())
-                .await
-                .unwrap()
-                .is_some()
-        );
+        assert!(still_silent(engine, silence.clone()).await.is_some());
         // The job would be given up at a minute.
         process.sleep(Duration::from_secs(36)).await;
-        assert_eq!(engine.still_silent(silence).await.unwrap(), None);
+        assert_eq!(still_silent(engine, silence).await, None);
     };
     world.run(&mut vec![look.boxed_local()]);
 
@@ -772,7 +775,7 @@ fn who_leaves_a_silent_job_is_called_back_to_revive_it() {
         let silence = leave(process, engine, &new).await;
         // No run works on it, once the lease of the one that died is over.
         process.sleep(Duration::from_secs(15)).await;
-        assert_eq!(engine.still_silent(silence).await.unwrap(), None);
+        assert_eq!(still_silent(engine, silence).await, None);
     };
     world.run(&mut vec![look.boxed_local()]);
 }
@@ -801,11 +804,8 @@ fn what_a_wrong_clock_says_of_a_silent_job_is_not_believed() {
         };
         // The run is known to work until then: the lease tells, and is asked again.
         for until in [now.plus(hour), long_ago, Time(u64::MAX)] {
-            let kept = engine
-                .still_silent(with("validUntil", until))
-                .await
-                .unwrap();
-            let kept = serde_json::to_value(kept.unwrap().silence).unwrap();
+            let kept = still_silent(engine, with("validUntil", until)).await;
+            let kept = serde_json::to_value(kept.unwrap()).unwrap();
             let kept = kept["validUntil"].as_u64().unwrap();
             assert!(kept > now.0 && kept <= now.0 + 20_000, "{kept} at {now:?}");
         }
@@ -815,12 +815,10 @@ fn what_a_wrong_clock_says_of_a_silent_job_is_not_believed() {
             let ahead = with("since", since);
             assert!(pause(&ahead) >= Duration::from_millis(50));
             assert!(pause(&ahead) <= pause(&silence));
-            let kept = engine.still_silent(ahead).await.unwrap();
-            assert!(kept.is_some());
+            assert!(still_silent(engine, ahead).await.is_some());
         }
         // Whoever has been silent for so long is given up, which its watchers tell.
-        let kept = engine.still_silent(with("since", long_ago)).await.unwrap();
-        assert_eq!(kept, None);
+        assert_eq!(still_silent(engine, with("since", long_ago)).await, None);
         // A sign of life is due then.
         let interval = Duration::from_secs(15);
         let is_due = |beat| with("beat", beat).is_beat_due(now, interval, settings);
@@ -832,11 +830,7 @@ fn what_a_wrong_clock_says_of_a_silent_job_is_not_believed() {
         // When the run has died no clock keeps it alive.
         process.sleep(Duration::from_secs(15)).await;
         for until in [process.now().plus(hour), Time(u64::MAX), Time(0)] {
-            let kept = engine
-                .still_silent(with("validUntil", until))
-                .await
-                .unwrap();
-            assert_eq!(kept, None);
+            assert_eq!(still_silent(engine, with("validUntil", until)).await, None);
         }
     };
     world.run(&mut vec![look.boxed_local()]);
