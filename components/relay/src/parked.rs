@@ -70,11 +70,7 @@ fn later(
 }
 
 /// Looks at a job once for all these streams, which are its.
-async fn look(
-    exchange: &Exchange,
-    id: &JobId,
-    streams: Vec<(usize, ParkedStream)>,
-) -> Vec<Answer> {
+async fn look(exchange: &Exchange, id: &JobId, streams: Vec<(usize, ParkedStream)>) -> Vec<Answer> {
     let (engine, settings) = (exchange.engine(), &exchange.config.settings);
     // A store that refuses is asked again. What cannot be verified now is not told to anybody.
     let refused = |stream: &ParkedStream| {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cadence::pause_in_silence;
-use crate::document::Root;
+use crate::document::{Root, Stage};
 use crate::effects::{Effects, StoreError};
 use crate::engine::Engine;
 use crate::id::JobId;
 use crate::keys;
-use crate::look::{Inspection, is_valid, lasts};
+use crate::lease::{self, Liveness};
+use crate::look::lasts;
 use crate::observer::REVIVAL_GRACE;
 use crate::settings::Settings;
-use crate::storage::decode_root;
 use crate::time::Time;
 
 /// Time without news after which a watcher may be let go.
@@ -38,11 +38,13 @@ pub struct Silence {
 }
 
 /// Whether a job has been silent for so long that nothing is expected soon, and a watcher need not
-/// stay. Watchers of a job that is about to be given up stay, and tell that it is.
+/// stay. Watchers of a job that is about to be given up stay, and tell that it is; so do those of
+/// one that is still being received, which has no lease.
 pub(crate) fn is_long(root: &Root, now: Time, settings: &Settings) -> bool {
     let silence = now.since(root.updated);
     let is_expected = root.due().distance(root.updated, now).is_some();
-    !is_expected && silence >= LONG && !is_too_long(silence, settings)
+    let is_run = root.stage != Stage::Receiving;
+    is_run && !is_expected && silence >= LONG && !is_too_long(silence, settings)
 }
 
 fn is_too_long(silence: Duration, settings: &Settings) -> bool {
@@ -66,9 +68,9 @@ pub struct SilenceLook<'a, E> {
     bytes: Option<Vec<u8>>,
     /// Digest of the bytes.
     root: u64,
-    /// Time until which a run is known to work on the job, once that was looked up; `None` in it:
+    /// Time until which a run is known to work on the job, once the lease was read; `None` in it:
     /// none does.
-    assessed: Option<Option<Time>>,
+    valid_until: Option<Option<Time>>,
 }
 
 impl Silence {
@@ -113,7 +115,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             id: id.clone(),
             root: bytes.as_deref().map_or(0, digest),
             bytes,
-            assessed: None,
+            valid_until: None,
         })
     }
 }
@@ -126,7 +128,8 @@ impl<E: Effects> SilenceLook<'_, E> {
     }
 
     /// The silence as it is known now; `None` when the job may have news, or needs a run or its
-    /// watchers. Reads nothing as long as a run is known to work on the job.
+    /// watchers. Reads nothing as long as a run is known to work on the job, and its lease after
+    /// that: a root that is as it was says for itself that the job is not over.
     ///
     /// # Errors
     /// When the store fails.
@@ -134,33 +137,25 @@ impl<E: Effects> SilenceLook<'_, E> {
         let Engine {
             effects, settings, ..
         } = self.engine;
-        let Some(bytes) = (self.bytes.as_deref()).filter(|_| self.root == silence.root) else {
-            return Ok(None);
-        };
         let now = effects.now();
-        if silence.id != self.id || is_too_long(now.since(silence.since), settings) {
+        let is_same = silence.id == self.id && self.bytes.is_some() && self.root == silence.root;
+        if !is_same || is_too_long(now.since(silence.since), settings) {
             return Ok(None);
         }
         if lasts(silence.valid_until, now, settings) {
             return Ok(Some(silence));
         }
-        let assessed = match self.assessed {
-            Some(assessed) => assessed,
+        let valid_until = match self.valid_until {
+            Some(known) => known,
             None => {
-                let root = decode_root(effects, &self.id, bytes);
-                let assessment = self.engine.assess(root).await?;
-                let is_running = match &assessment.state {
-                    Inspection::Running(root) => {
-                        is_valid(assessment.valid_until, root, now, settings)
-                    }
-                    Inspection::Missing | Inspection::Idle(_) | Inspection::Ended(_) => false,
-                };
-                *self
-                    .assessed
-                    .insert(is_running.then_some(assessment.valid_until))
+                let lease = lease::read(effects, &self.id).await?;
+                let live = lease.filter(|lease| lease.liveness(now, settings) == Liveness::Live);
+                let longest = now.plus(lease::longest(settings));
+                let until = live.map(|lease| lease.expires.min(longest));
+                *self.valid_until.insert(until)
             }
         };
-        Ok(assessed.map(|valid_until| Silence {
+        Ok(valid_until.map(|valid_until| Silence {
             valid_until,
             ..silence
         }))

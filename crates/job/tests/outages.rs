@@ -749,7 +749,9 @@ fn who_leaves_a_silent_job_is_called_back_to_revive_it() {
         let look = engine.look_at_silence(&id).await.unwrap();
         assert_eq!(look.root().unwrap().id, id);
         // Of another job it tells nothing.
-        let other = engine.look_at_silence(&JobId::parse("other").unwrap()).await;
+        let other = engine
+            .look_at_silence(&JobId::parse("other").unwrap())
+            .await;
         let told = other.unwrap().still_silent(silence.clone()).await.unwrap();
         assert_eq!(told, None);
         // News of any kind, even if only the bytes tell.
