@@ -87,7 +87,7 @@ fn status_instances(app: &App) -> u64 {
 
 #[test]
 fn the_clients_of_one_job_share_one_answer_of_the_application() {
-    let (app, job) = waiting("heartbeat=100");
+    let (app, job) = waiting("heartbeat=100 stream_budget=60000");
     let other = app.import(&stand_ins::library(10));
     let spellings = [
         job.sse_url.clone(),
