@@ -112,7 +112,7 @@ const NORMAL_OVERSLEEP: Duration = Duration::from_millis(2);
 /// Divisor of the silence before an unforeseen commit: within that part of it the commit is
 /// noticed.
 const UNFORESEEN_FRACTION: u32 = 40;
-/// The least such divisor, for a job that has been silent for five seconds and more.
+/// The least such divisor, for a job that has been silent for ten seconds and more.
 const SILENT_FRACTION: u32 = 4;
 /// Factor by which the longest pause grows for a job that has long been silent.
 const SILENT_FACTOR: u32 = 16;
@@ -193,9 +193,9 @@ fn longest_pause(max: Duration) -> Duration {
 /// The pause for a job that has been silent for so long: a fortieth of it at first, for whoever
 /// waits for a commit that may come at any time, a quarter of it in the end.
 fn part_of(silence: Duration) -> Duration {
-    let halves = u32::try_from(silence.as_millis() / 500).unwrap_or(u32::MAX);
+    let seconds = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
     let fraction =
-        (UNFORESEEN_FRACTION / halves.max(1)).clamp(SILENT_FRACTION, UNFORESEEN_FRACTION);
+        (UNFORESEEN_FRACTION / seconds.max(1)).clamp(SILENT_FRACTION, UNFORESEEN_FRACTION);
     silence / fraction
 }
 
@@ -218,7 +218,7 @@ mod tests {
         PollPacer::new(&settings, MS(0), MS(2_000))
     }
 
-    /// The pause `after` so many ms; 200 ms follow from the silence alone.
+    /// The pause `after` so many ms; 100 ms follow from the silence alone.
     fn pause(forecast: Forecast, after: u64) -> u64 {
         let now = Time(COMMITTED.0 + after);
         let distance = forecast.due(COMMITTED).distance(COMMITTED, now);
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(pauses, [25, 15, 5, 1, 0, 1, 3]);
         assert_eq!(
             pause(forecast, 113),
-            200,
+            100,
             "it is late, and nobody knows how late"
         );
     }
@@ -248,23 +248,23 @@ mod tests {
             let pauses = [due, due + 20, due + 40, due + 60].map(|after| pause(forecast, after));
             assert_eq!(pauses, [0, 5, 10, 5], "{round}");
         }
-        assert_eq!(pause(forecast, 30 + 80 * 6), 200);
+        assert_eq!(pause(forecast, 30 + 80 * 6), 100);
     }
 
     #[test]
     fn without_a_forecast_the_pause_follows_the_silence() {
-        assert_eq!(pause(Forecast::Unknown, 0), 200);
-        assert_eq!(pause(Forecast::from_latency(None), 0), 200);
+        assert_eq!(pause(Forecast::Unknown, 0), 100);
+        assert_eq!(pause(Forecast::from_latency(None), 0), 100);
         assert_eq!(pause(Forecast::In(MS(0)), 0), 0);
-        assert_eq!(pause(Forecast::In(MS(0)), 1), 200);
+        assert_eq!(pause(Forecast::In(MS(0)), 1), 100);
         let mut pacer = pacer();
         pacer.record_news(MS(1_000));
         for (now, pause) in [
             (1_000, 0),
             (1_400, 10),
-            (2_000, 50),
-            (3_000, 200),
-            (5_000, 800),
+            (2_000, 25),
+            (3_000, 100),
+            (5_000, 400),
             (11_000, 2_500),
             (90_000, 4_000),
         ] {
