@@ -135,8 +135,8 @@ fn who_joins_those_that_follow_a_job_costs_few_reads() {
     eventually("one answer is read for all", || status_instances(&app) == 1);
     let reads = &app.counters()["components"]["status"]["storage"]["gets"];
     let reads = reads.as_u64().unwrap();
-    // A job that is silent for a second is looked at 200 times, by the one that goes on.
-    assert!(reads <= 600, "{reads}");
+    // A hundred on a quiet machine, most of them by the one that goes on; 2,000 and more if all do.
+    assert!(reads <= 1_000, "{reads}");
     drop(streams);
 }
 

@@ -60,7 +60,7 @@ type Answer = (usize, Option<Parked>);
 
 /// Keeps streams as they are, each for so long.
 fn later(
-    streams: Vec<(usize, ParkedStream)>,
+    streams: impl IntoIterator<Item = (usize, ParkedStream)>,
     pause: impl Fn(&ParkedStream) -> Duration,
 ) -> Vec<Answer> {
     let streams = streams.into_iter();
@@ -81,14 +81,20 @@ async fn look(exchange: &Exchange, id: &JobId, streams: Vec<(usize, ParkedStream
         return later(streams, refused);
     };
     let mut answers = Vec::with_capacity(streams.len());
-    for (number, mut stream) in streams {
+    let mut streams = streams.into_iter();
+    while let Some((number, mut stream)) = streams.next() {
         let answer = match look.still_silent(stream.silence.clone()).await {
             Ok(None) => None,
             Ok(Some(silence)) => {
                 stream.silence = silence;
                 keep(exchange, &look, stream)
             }
-            Err(_) => Some(stream.parked(refused(&stream), String::new())),
+            // It would refuse the others, too.
+            Err(_) => {
+                let rest = std::iter::once((number, stream)).chain(streams);
+                answers.extend(later(rest, refused));
+                return answers;
+            }
         };
         answers.push((number, answer));
     }

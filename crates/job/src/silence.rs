@@ -18,7 +18,8 @@ use crate::observer::REVIVAL_GRACE;
 use crate::settings::Settings;
 use crate::time::Time;
 
-/// Time without news after which a watcher may be let go.
+/// Time without news after which a watcher may be let go, but no shorter than the time by which
+/// clocks and what a store shows may differ: such a silence may be none.
 const LONG: Duration = Duration::from_millis(500);
 
 /// A job that a run works on, and of which a watcher has been told everything.
@@ -39,12 +40,15 @@ pub struct Silence {
 
 /// Whether a job has been silent for so long that nothing is expected soon, and a watcher need not
 /// stay. Watchers of a job that is about to be given up stay, and tell that it is; so do those of
-/// one that is still being received, which has no lease.
+/// one that is still being received, whose lease nobody renews.
 pub(crate) fn is_long(root: &Root, now: Time, settings: &Settings) -> bool {
     let silence = now.since(root.updated);
     let is_expected = root.due().distance(root.updated, now).is_some();
     let is_run = root.stage != Stage::Receiving;
-    is_run && !is_expected && silence >= LONG && !is_too_long(silence, settings)
+    is_run
+        && !is_expected
+        && silence >= LONG.max(settings.write_delay)
+        && !is_too_long(silence, settings)
 }
 
 fn is_too_long(silence: Duration, settings: &Settings) -> bool {
@@ -129,7 +133,8 @@ impl<E: Effects> SilenceLook<'_, E> {
 
     /// The silence as it is known now; `None` when the job may have news, or needs a run or its
     /// watchers. Reads nothing as long as a run is known to work on the job, and its lease after
-    /// that: a root that is as it was says for itself that the job is not over.
+    /// that: whoever ends the job changes its root, or dies before it can and renews the lease no
+    /// more.
     ///
     /// # Errors
     /// When the store fails.

@@ -811,6 +811,14 @@ fn what_a_wrong_clock_says_of_a_silent_job_is_not_believed() {
             let kept = kept["validUntil"].as_u64().unwrap();
             assert!(kept > now.0 && kept <= now.0 + 20_000, "{kept} at {now:?}");
         }
+        // However many have left the job, it is read once for them, and its lease once.
+        let before = world.used.borrow().len();
+        let mut look = engine.look_at_silence(&silence.id).await.unwrap();
+        for _ in 0..3 {
+            let kept = look.still_silent(with("validUntil", long_ago)).await;
+            assert!(kept.unwrap().is_some());
+        }
+        assert_eq!(world.used.borrow().len() - before, 2);
         // The last news came then: the next look comes soon, and not at once.
         let pause = |silence: &Silence| silence.pause(now, settings);
         for since in [now.plus(hour), Time(u64::MAX)] {
