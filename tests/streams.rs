@@ -117,14 +117,8 @@ fn the_clients_of_one_job_share_one_answer_of_the_application() {
 /// An instance that only saw who asks does not go on looking for news.
 #[test]
 fn who_joins_those_that_follow_a_job_costs_few_reads() {
-    let app = Setup::new()
-        .variable("provider_timeout_s", "60")
-        // (A stream that has a budget is not parked.)
-        .tuning("stream_budget=60000")
-        .start();
-    app.sandbox.open_library().behave(Fault::Hang.always());
-    app.sandbox.google_books().behave(Fault::Hang.always());
-    let job = app.import(&stand_ins::library(10));
+    // (A stream that has a budget is not parked.)
+    let (app, job) = waiting("stream_budget=60000");
     let streams: Vec<Stream> = (0..20)
         .map(|_| {
             let mut stream = app.stream(&job.sse_url);

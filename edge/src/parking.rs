@@ -37,10 +37,9 @@ const TICK: Duration = Duration::from_millis(50);
 const EARLY_SHARE: u32 = 4;
 /// The longest pause of a stream.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Mean time between two of the streams that are opened again because of the same answer.
+/// Mean time between two of the streams that are opened again because of the same answer: all that
+/// one can be about ([`MAX_ASKED`]) are opened within two seconds.
 const OPENING_INTERVAL: Duration = Duration::from_millis(20);
-/// Time in which all of those streams are opened, however many they are.
-const LONGEST_OPENING: Duration = Duration::from_secs(2);
 /// Time for which no stream is parked when the application cannot be asked about those that are.
 const SUSPENSION: Duration = Duration::from_secs(60);
 
@@ -314,9 +313,8 @@ impl Parking {
 
 /// Lets streams be opened again, one after the other.
 fn open_again(streams: Vec<Waiting>) {
-    let all = (OPENING_INTERVAL
-        * u32::try_from(streams.len().saturating_sub(1)).unwrap_or(u32::MAX))
-    .min(LONGEST_OPENING);
+    let others = u32::try_from(streams.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let all = OPENING_INTERVAL * others;
     for stream in streams {
         let _ = stream
             .verdict
